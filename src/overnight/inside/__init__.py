@@ -1,0 +1,1 @@
+"""What a running function may say and ask."""

@@ -1,0 +1,152 @@
+"""What a running function and its worker say to each other.
+
+On a worker they travel as frames between two processes; inline they are calls within one. Unknown or
+misshapen messages do not decode, so a function that writes into our socket is caught, not obeyed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class _Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """A message: a short array that begins with its own name."""
+
+
+# -- from the function up ----------------------------------------------------------------------------
+
+
+class Ready(_Message, frozen=True):
+    """A process forked ahead waits for work."""
+
+
+class Progressed(_Message, frozen=True):
+    """How far along the function says it is; the newest wins."""
+
+    done: float | None
+    total: float | None
+    message: str | None
+
+
+class Logged(_Message, frozen=True):
+    """A record of `logging`, or text that a handler wrote to one of the job's streams.
+
+    `at` is wall time in seconds; `level` is logging's number.
+    """
+
+    at: float
+    stream: str
+    level: int
+    logger: str
+    text: str
+
+
+class Save(_Message, frozen=True):
+    """The saved state, number `n` of this job, complete."""
+
+    n: int
+    data: bytes
+
+
+class Stopping(_Message, frozen=True):
+    """The function has been told to stop and is unwinding; `how` is "asked" or "terminated"."""
+
+    how: str
+
+
+class Returned(_Message, frozen=True):
+    """The function returned; `data` is its result as JSON.
+
+    `stopped` names the stop that had been raised in it before, if it swallowed one.
+    """
+
+    data: bytes
+    stopped: str | None = None
+
+
+class Raised(_Message, frozen=True):
+    """The function raised.
+
+    Attributes:
+        retried: whether another attempt is worth it, by the task's `retry_on`.
+        after: seconds until another attempt, where the task said so itself.
+        snooze: seconds until the next start, where the task asked for that and did not fail.
+        memory: it ran out of memory.
+        stopped: the exception is our own stop, and this is its reason.
+    """
+
+    type: str
+    message: str
+    traceback: str
+    hint: str | None = None
+    retried: bool = True
+    after: float | None = None
+    snooze: float | None = None
+    memory: bool = False
+    stopped: str | None = None
+
+
+# -- from the worker down ----------------------------------------------------------------------------
+
+
+class Start(_Message, frozen=True):
+    """Run this attempt.
+
+    `input` is JSON, `saved` the saved state that an earlier attempt left and `saved_n` its number;
+    `options` are those of the job, as JSON.
+    """
+
+    job: str
+    attempt: int
+    task: str
+    options: bytes
+    input: bytes
+    saved: bytes | None
+    saved_n: int
+    directory: str
+    mark: str
+
+
+class Stop(_Message, frozen=True):
+    """End the attempt; `why` is cancel, timeout, deadline, memory or handover."""
+
+    why: str
+
+
+class Saved(_Message, frozen=True):
+    """Saved state number `n` is durable."""
+
+    n: int
+
+
+Up = Ready | Progressed | Logged | Save | Stopping | Returned | Raised
+Down = Start | Stop | Saved
+
+_encoder = msgspec.msgpack.Encoder()
+_up = msgspec.msgpack.Decoder(Up)
+_down = msgspec.msgpack.Decoder(Down)
+
+
+def encode(message: Up | Down) -> bytes:
+    """Write a message as msgpack."""
+    return _encoder.encode(message)
+
+
+def decode_up(data: bytes | memoryview) -> Any:
+    """Read a message from the function.
+
+    Raises:
+        msgspec.DecodeError: it is none.
+    """
+    return _up.decode(data)
+
+
+def decode_down(data: bytes | memoryview) -> Any:
+    """Read a message from the worker.
+
+    Raises:
+        msgspec.DecodeError: it is none.
+    """
+    return _down.decode(data)
