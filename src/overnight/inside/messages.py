@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 
-class _Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class _Message(msgspec.Struct, frozen=True, array_like=True, tag=True, tag_field="says"):
     """A message: a short array that begins with its own name."""
 
 
