@@ -20,7 +20,7 @@ def test_imports_go_down_only() -> None:
 
 
 def test_no_module_imports_itself_by_a_detour() -> None:
-    """Sharper than the contract among siblings: a package counts as the module that its `__init__` is.
+    """Beside the contract, which compares folders: here the `__init__` of a folder is a module among others.
 
     Imports under TYPE_CHECKING and inside functions count too.
     """
