@@ -12,10 +12,11 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
-from overnight.errors import Fenced
+from overnight.errors import Fenced, OvernightError
 from overnight.inside.messages import Progressed, Save, Saved, Stop, Stopping
 from overnight.inside.stopping import StopSign
 
@@ -57,9 +58,11 @@ class Link:
         self._starting = threading.Lock()
         self._reader: ProgressReader | None = None
         self._sent: Progressed | None = None
+        self._reported_at = 0.0
         self._due: float | None = None
-        self._durable: dict[int, threading.Event] = {}
         self._saved_n = 0
+        self._waiting: dict[int, SimpleQueue[None]] = {}
+        self._failure: Exception | None = None
         self._gone = False
         self._closing = False
 
@@ -67,26 +70,31 @@ class Link:
 
     def post(self, message: Any) -> None:
         """Send a message some time soon; never waits."""
+        if self._closing:
+            return
         self._queue.put(message)
         self._start()
         self._ring()
 
-    def save(self, n: int, data: bytes, *, wait: bool) -> None:
-        """Send saved state number `n`; with `wait`, return when it is durable.
+    def save(self, n: int, data: bytes) -> None:
+        """Send saved state number `n` some time soon; never waits."""
+        self.post(Save(n, data))
+
+    def wait_until_durable(self, n: int) -> None:
+        """Return when saved state number `n`, or a later one, is durable.
 
         Raises:
             Fenced: another attempt speaks for this job, or the worker is gone.
         """
-        if not wait:
-            self.post(Save(n, data))
-            return
-        durable = self._durable.setdefault(n, threading.Event())
-        self.post(Save(n, data))
-        while not durable.wait(0.05):
-            # In slices: a signal's exception must reach a main thread that waits here.
+        answer = self._waiting.setdefault(n, SimpleQueue())
+        while self._saved_n < n:
             if self._gone:
-                raise Fenced("the worker that ran this attempt is gone", hint="stop writing")
-        self._durable.pop(n, None)
+                raise Fenced("nobody takes what this attempt saves", hint="stop") from self._failure
+            with suppress(Empty):
+                # In slices: a signal's exception must reach a main thread that waits here. On a SimpleQueue:
+                # such an exception would leave an Event's lock held, and then our thread would wait for ever.
+                answer.get(timeout=0.05)
+        self._waiting.pop(n, None)
 
     def report(self, read: ProgressReader) -> None:
         """Let the thread read progress from `read`, ten times a second."""
@@ -111,6 +119,11 @@ class Link:
         self._send_progress()
         if last is not None:
             self._transport.send(last)
+
+    def abandon(self) -> None:
+        """Fall silent at once: this process is a fork of the function's, and the line is not its own."""
+        self._gone = self._closing = True
+        self._thread = None
 
     def watch_for_stop(self) -> None:
         """Run the thread from now on, though nothing was sent yet."""
@@ -147,6 +160,8 @@ class Link:
                     self._hear()
             self._send_queued()
             self._send_progress()
+            if wire is None:
+                self._hear()  # nothing wakes us for what came down: it came while we sent
             if self._due is not None and time.monotonic() >= self._due:
                 self._due = None
                 self.attention = True
@@ -173,10 +188,7 @@ class Link:
                     if self.on_stop is not None:
                         self.on_stop()
                 case Saved(n):
-                    self._saved_n = n
-                    for number, durable in list(self._durable.items()):
-                        if number <= n:
-                            durable.set()
+                    self._note_durable(n)
                 case _:
                     continue
 
@@ -188,9 +200,19 @@ class Link:
                 return
             self._send(message)
 
+    def _note_durable(self, n: int) -> None:
+        self._saved_n = n
+        for number, answer in list(self._waiting.items()):
+            if number <= n:
+                answer.put(None)
+
     def _send_progress(self) -> None:
         if self._reader is None:
             return
+        now = time.monotonic()
+        if now - self._reported_at < _REPORT_EVERY and not self._closing:
+            return  # woken for something else: a flood of log lines must not become one of progress
+        self._reported_at = now
         state = self._reader()
         if state is None:
             return
@@ -202,5 +224,9 @@ class Link:
     def _send(self, message: Any) -> None:
         try:
             self._transport.send(message)
-        except OSError:  # the worker is gone, and this process will be ended; there is nobody to tell
+            if isinstance(message, Save) and self._transport.fileno() is None:
+                self._note_durable(message.n)  # nobody answers on such a line: what it took is durable
+        except (OSError, OvernightError) as error:
+            # The worker is gone and will end this process, or the store refused; whoever waits will hear it.
+            self._failure = error
             self._gone = True
