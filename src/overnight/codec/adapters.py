@@ -145,7 +145,7 @@ class ArgumentsAdapter:
             BadInput: JSON cannot hold one of them.
         """
         try:
-            return encode(written, depth=DEPTH_LIMIT + 1)
+            return encode(written, depth=DEPTH_LIMIT + 1, is_sorted=True)
         except Flaw as flaw:
             message = f"{self._name}: argument {say_place(flaw.place)} {flaw.what}"
             raise BadInput(message, field=str(flaw.place[0]), hint=flaw.hint) from None
@@ -168,7 +168,7 @@ class ResultAdapter:
         self._adapter = None if annotation is None else _Adapter(fit(annotation))
 
     def encode(self, value: Any) -> bytes:
-        """Write a result as canonical JSON.
+        """Write a result as JSON, keys in the order of the function.
 
         Raises:
             Flaw: JSON cannot hold it.
@@ -208,6 +208,8 @@ def _as_it_is(value: Any) -> Any:
         raise Flaw(
             f"is no JSON but {name_of_type(kind)}", place_of(value, unknown.value), cure_for(kind)
         ) from None
+    except PydanticSerializationError:
+        raise  # from a serializer of the value's own; it is a ValueError too
     except ValueError:
         to_plain(value)  # nested too deep, most likely: this names the place
         raise

@@ -29,6 +29,7 @@ _ITERATOR = "pass a list, or a path to read from inside the task"
 _MADE_INSIDE = "make it inside the task"
 _DATA = "write it to a file and pass its path"
 _CONNECTION = "pass an address, and connect inside the task"
+_SECRET = "arguments can be read by everybody who sees the job: pass its name, and read it inside the task"
 _OTHER = "pass a path, or what it is made from: numbers, texts, lists, a dataclass, a pydantic model"
 
 #: Cures by the package that a class comes from.
@@ -85,6 +86,8 @@ def objection_to(annotation: Any) -> tuple[str, str] | None:
             return "in JSON, text and bytes look the same", "take one of the two"
     elif isinstance(origin or annotation, type):
         kind = origin or annotation
+        if kind.__module__ == "pydantic.types" and kind.__name__.startswith("Secret"):
+            return "it would be written down as stars", _SECRET
         if not _may_be_json(kind):
             return f"{name_of_type(annotation)} cannot be written as JSON", cure_for(kind)
     for member in get_args(annotation):

@@ -48,6 +48,8 @@ def complain(wrong: ValidationError, values: Any) -> Complaint:
         context = error.get("ctx", {}) if error["type"] == NOT_PLAIN else {}
         hint = hint or context.get("hint")
         place = (*_place_in(values, error["loc"][1:]), *context.get("place", ()))
+        if error["type"] == "missing" and place[-1:] != error["loc"][-1:]:
+            place = (*place, error["loc"][-1])  # what is missing cannot be found in the value
         reasons = told.setdefault(place, [])
         reason = _OWN_WORDS.get(error["type"]) or _reason(error["msg"])
         if reason not in reasons:

@@ -10,10 +10,12 @@ import collections.abc
 import sys
 import types
 import typing
+from collections.abc import Hashable
+from enum import Enum
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import typing_extensions
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from overnight.codec.annotations import is_anything, is_union
@@ -64,7 +66,7 @@ def fit(annotation: Any) -> Any:
     if not members:
         return _BARE.get(kind) or _of_this_version(annotation)
     if origin is typing.Literal:
-        return annotation
+        return _literal(annotation, members)
     if origin is Annotated:
         return Annotated[(fit(members[0]), *members[1:])]
     if is_union(annotation):
@@ -74,6 +76,18 @@ def fit(annotation: Any) -> Any:
         return types.GenericAlias(kind, fitting)
     rebuild = getattr(annotation, "copy_with", None)
     return rebuild(fitting) if rebuild else annotation
+
+
+def _literal(annotation: Any, members: tuple[Any, ...]) -> Any:
+    """Return a literal whose members of enumerations are known by their values, as everywhere in JSON."""
+    by_value = {member.value: member for member in members if isinstance(member, Enum)}
+    if not by_value:
+        return annotation
+
+    def to_member(value: Any) -> Any:
+        return by_value.get(value, value) if isinstance(value, Hashable) else value
+
+    return Annotated[annotation, BeforeValidator(to_member)]
 
 
 def _of_this_version(kind: Any) -> Any:

@@ -64,18 +64,19 @@ def read_json(text: str | bytes) -> Any:
     return value
 
 
-def encode(value: object, *, depth: int = DEPTH_LIMIT) -> bytes:
-    """Write a JSON value as canonical bytes: keys sorted, no blanks, UTF-8.
+def encode(value: object, *, depth: int = DEPTH_LIMIT, is_sorted: bool = False) -> bytes:
+    """Write a JSON value as bytes: no blanks, UTF-8.
 
     Args:
         value: Lists, dictionaries with text keys, texts, numbers, booleans, None.
         depth: How many lists and objects may stand in one another.
+        is_sorted: Keys in order, so that equal values are equal bytes; else as they come.
 
     Raises:
         Flaw: it is not JSON, and where.
     """
     try:
-        data = sort_key(value).encode()
+        data = _write(value, is_sorted=is_sorted).encode()
         if not _is_deeper(data, depth):
             return data
     except (ValueError, TypeError, RecursionError):
@@ -86,7 +87,11 @@ def encode(value: object, *, depth: int = DEPTH_LIMIT) -> bytes:
 
 def sort_key(value: object) -> str:
     """Write a JSON value in the one form by which a set is sorted."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    return _write(value, is_sorted=True)
+
+
+def _write(value: object, *, is_sorted: bool) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=is_sorted, separators=(",", ":"))
 
 
 def _is_deeper(data: bytes, depth: int) -> bool:

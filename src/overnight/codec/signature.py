@@ -119,6 +119,11 @@ class Signature:
         except NameError:
             return  # Python 3.14 evaluates annotations at once; what stands below is judged at first use
         for parameter in parameters.by_name.values():
+            if type(parameter.default).__name__ == "FieldInfo":
+                cure = f"write {parameter.name}: Annotated[..., Field(...)] = the default"
+                self._refuse_type(
+                    f"argument {parameter.name!r}", "a direct call would get the Field itself", cure
+                )
             try:
                 self._type_of(parameter)
             except Unresolved:
@@ -194,7 +199,7 @@ class Signature:
     # -- the result ----------------------------------------------------------------------------------
 
     def pack_result(self, value: Any) -> bytes:
-        """Return a result as canonical JSON: by the function's annotation, else as what it is.
+        """Return a result as JSON: by the function's annotation, else as what it is.
 
         Raises:
             ResultRefused: JSON cannot hold it, or it is too large; the message names the place.

@@ -80,7 +80,7 @@ def call_again(job: Job, changed: Mapping[str, Any]) -> Call:
         NotFound: the source has no such task any more.
         SourceBroken: the source cannot be imported.
     """
-    data = encode(job.input)
+    data = encode(job.input, is_sorted=True)
     if changed:
         data = find_task(Source.parse(job.source), job.task).signature.pack_changed(data, changed)
     return Call(task=job.task, source=job.source, options=job.options, input=data)
