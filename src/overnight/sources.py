@@ -18,6 +18,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
@@ -102,11 +103,15 @@ class Source(msgspec.Struct, frozen=True):
         Raises:
             BadTask: it was typed into a REPL or a notebook, or its module has no file.
         """
-        names = inspect.unwrap(function).__globals__
+        function = inspect.unwrap(function)
+        names = function.__globals__
         spec = names.get("__spec__")
         name = names.get("__name__", "")
         path = names.get("__file__")
-        if path is None or not Path(path).is_file():
+        is_typed = function.__code__.co_filename.startswith(
+            "<"
+        )  # "<stdin>": typed after `python -i talks.py`
+        if path is None or is_typed or not Path(path).is_file():
             where = "a REPL or a notebook" if name in MAIN_NAMES else f"module {name!r}, which has no file"
             raise BadTask(
                 f"{function.__qualname__} comes from {where}: no worker could find it by its name",
@@ -128,7 +133,10 @@ class Source(msgspec.Struct, frozen=True):
         if text.endswith(".py") or os.sep in text:
             file = (cwd / Path(text).expanduser()).resolve()
             if not file.is_file():
-                hint = "a module is named without .py and slashes: app.tasks" if file.is_dir() else None
+                near = get_close_matches(file.name, [it.name for it in file.parent.glob("*.py")], n=1)
+                hint = f"did you mean {near[0]}?" if near else f"paths are taken from {cwd}"
+                if file.is_dir():
+                    hint = "a folder is no module; a package is named with dots: app.tasks"
                 raise NotFound(f"there is no file {file}", hint=hint)
             return cls.at(file)
         file = _find_module(text, [str(cwd), *sys.path])
@@ -228,10 +236,12 @@ def _loading() -> Iterator[None]:
 
 def is_importing(function: Callable[..., Any]) -> bool:
     """Say whether the module of a function is being imported now, by us, by Python, or by multiprocessing."""
-    names = inspect.unwrap(function).__globals__
-    if _here.loading or getattr(names.get("__spec__"), "_initializing", False):
+    spec = inspect.unwrap(function).__globals__.get("__spec__")
+    if _here.loading or getattr(spec, "_initializing", False):
         return True
-    return names.get("__name__") == "__mp_main__" and "__mp_main__" not in sys.modules
+    # A spawned child that imports its parent's program first: multiprocessing knows it by this very flag.
+    processes = sys.modules.get("multiprocessing.process")
+    return processes is not None and getattr(processes.current_process(), "_inheriting", False)
 
 
 class _FreshLoader(importlib.machinery.SourceFileLoader):

@@ -206,6 +206,8 @@ UNFIT = [
     (TextIO, "open it inside the task"),
     (io.BytesIO, "open it inside the task"),
     (type(threading.Lock()), "make it inside the task"),
+    (threading.Lock, "make it inside the task"),
+    (any, "or Any"),
     (threading.Event, "make it inside the task"),
     (asyncio.Queue, "make it inside the task"),
     (Iterator[int], "pass a list"),

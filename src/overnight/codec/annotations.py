@@ -19,7 +19,7 @@ from functools import partial
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 _ITERATORS = (collections.abc.Iterator, collections.abc.AsyncIterable, collections.abc.Awaitable)
-_CALLABLES = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial)
+_CALLABLES = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 _CALLABLE: Any = collections.abc.Callable
 _HANDLES = (io.IOBase, typing.IO)
 
@@ -56,7 +56,7 @@ def name_of_type(kind: Any) -> str:
 
 def cure_for(kind: type) -> str:
     """Say what to pass instead of a value of this class."""
-    if issubclass(kind, _CALLABLES) or kind is _CALLABLE:
+    if issubclass(kind, (*_CALLABLES, partial)) or kind is _CALLABLE:
         return _FUNCTION
     if issubclass(kind, _HANDLES):
         return _FILE
@@ -80,6 +80,11 @@ def objection_to(annotation: Any) -> tuple[str, str] | None:
         return objection_to(get_args(annotation)[0])
     if origin is typing.Literal:
         return None
+    if isinstance(
+        annotation, _CALLABLES
+    ):  # `any` for Any; and until Python 3.13 threading.Lock is a function
+        package = (annotation.__module__ or "").partition(".")[0]
+        return f"{annotation.__qualname__} is no type", _CURES.get(package, "name a class there, or Any")
     if is_union(annotation):
         members = get_args(annotation)
         if str in members and bytes in members:
@@ -143,4 +148,6 @@ def is_anything(annotation: Any) -> bool:
     """Say whether an annotation promises nothing about its values."""
     if isinstance(annotation, TypeVar):
         return annotation.__bound__ is None and not annotation.__constraints__
+    if isinstance(annotation, typing.ParamSpecArgs | typing.ParamSpecKwargs):
+        return True
     return annotation in (inspect.Parameter.empty, Any, object)

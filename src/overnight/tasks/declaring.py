@@ -144,12 +144,12 @@ def _are_two(first: Callable[..., Any], second: Callable[..., Any]) -> bool:
         written = ast.parse(Path(inspect.unwrap(second).__code__.co_filename).read_bytes())
     except (OSError, SyntaxError):
         return False  # the file is gone or half edited: what runs now is the newer one
-    lines = {
-        min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    places = {
+        (node.name, min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]))
         for node in ast.walk(written)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
-    return {_line(first), _line(second)} <= lines
+    return {(it.__name__, _line(it)) for it in (first, second)} <= places
 
 
 def _line(function: Callable[..., Any]) -> int:
