@@ -52,11 +52,7 @@ class Inside:
 
     @classmethod
     def of(cls, start: Start, owner: str | None, link: Link) -> Inside:
-        """Return the attempt that a start message tells of.
-
-        Raises:
-            ResumeError: the saved state that came with it cannot be read.
-        """
+        """Return the attempt that a start message tells of."""
         return cls(
             job=start.job,
             attempt=start.attempt,
@@ -68,7 +64,7 @@ class Inside:
         )
 
     def leave(self) -> None:
-        """Save where a function was that raised; nothing is lost without this but the last half second."""
+        """Save where the function was that has raised."""
         self.saved.leave()
 
 

@@ -37,13 +37,14 @@ class Counted:
         self._index = -1  # of the item that is worked on
         self._taken = 0
         self._is_open = False
+        self._source = as_async(())
         bar.read = lambda: max(self._index, 0)
 
     # -- for `for` -----------------------------------------------------------------------------------
 
     def each(self) -> Iterator[Any]:
         """Return an iterator over the items."""
-        if type(self._items) in _SIZED:
+        if _is_sized(self._items):
             return chain.from_iterable(self._rows(iter(self._items)))
         return self._one_by_one()
 
@@ -97,10 +98,14 @@ class Counted:
 
     # -- for `async for` -----------------------------------------------------------------------------
 
-    async def start(self) -> AsyncIterator[Any]:
-        """Return an asynchronous iterator over the items."""
+    async def start(self) -> None:
+        """Begin."""
         self._open()
-        return as_async(self._items)
+        self._source = as_async(self._items)
+
+    async def pull(self, size: int) -> list[Any]:
+        """Return the next items, as many as `size` or as there are."""
+        return await pull(self._source, size)
 
     def take(self, items: list[Any]) -> None:
         """Note that these items are worked on now."""
@@ -130,9 +135,29 @@ class Counted:
         self._display.open(self._bar)
 
 
+def _is_sized(items: Any) -> bool:
+    if type(items) not in _SIZED:
+        return False
+    try:
+        return len(items) >= 0
+    except OverflowError:  # range(10**30)
+        return False
+
+
 def as_async(items: Iterable[Any] | AsyncIterable[Any]) -> AsyncIterator[Any]:
     """Return an asynchronous iterator over items of either kind."""
     return aiter(items) if isinstance(items, AsyncIterable) else _AtOnce(iter(items))
+
+
+async def pull(source: AsyncIterator[Any], size: int) -> list[Any]:
+    """Return the next items of a source, as many as `size` or as there are."""
+    items: list[Any] = []
+    while len(items) < size:
+        try:
+            items.append(await anext(source))
+        except StopAsyncIteration:
+            break
+    return items
 
 
 class _AtOnce(AsyncIterator[Any]):

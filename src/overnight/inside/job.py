@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from overnight.inside import outside
 from overnight.inside.context import here, here_or_parents
-from overnight.inside.logging import log
+from overnight.inside.logging import job_log
 from overnight.inside.restoring import check
 from overnight.inside.stopping import HANDOVER
 
@@ -60,7 +60,7 @@ class CurrentJob:
     @property
     def log(self) -> logging.Logger:
         """A logger; what it is told stands in the job's log, from INFO upward."""
-        return log
+        return job_log()
 
     @property
     def cancelled(self) -> bool:

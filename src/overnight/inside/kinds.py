@@ -69,13 +69,18 @@ def _name_of(cls: type) -> str:
     name = f"{cls.__module__}:{cls.__qualname__}"
     if "<locals>" in name:
         raise Unsavable(f"{a(cls)} cannot be saved: its class is defined inside a function")
-    if _find(name) is not cls:
-        raise Unsavable(f"{a(cls)} cannot be saved: another class is known by that name")
+    try:
+        is_found = _find(name) is cls
+    except (ImportError, AttributeError):
+        is_found = False
+    if not is_found:
+        raise Unsavable(f"{a(cls)} cannot be saved: its class is not found by that name")
     return name
 
 
 def _find(name: str) -> Any:
     module, _, qualname = name.partition(":")
+    # A class that a function imports for itself may not be there yet when its values are read.
     found: Any = sys.modules.get(module) or importlib.import_module(module)
     for part in qualname.split("."):
         found = getattr(found, part)

@@ -53,6 +53,7 @@ class Link:
         self.on_stop: Callable[[], None] | None = None
         self._transport = transport
         self._queue: SimpleQueue[Any] = SimpleQueue()
+        self._saves: SimpleQueue[Save] = SimpleQueue()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -77,8 +78,15 @@ class Link:
         self._ring()
 
     def save(self, n: int, data: bytes) -> None:
-        """Send saved state number `n` some time soon; never waits."""
-        self.post(Save(n, data))
+        """Send saved state number `n` some time soon, or a newer one instead; never waits."""
+        if self._closing:
+            return
+        with suppress(Empty):
+            while True:  # an older one that still waits is of no use, and may be large
+                self._saves.get_nowait()
+        self._saves.put(Save(n, data))
+        self._start()
+        self._ring()
 
     def wait_until_durable(self, n: int) -> None:
         """Return when saved state number `n`, or a later one, is durable.
@@ -103,6 +111,8 @@ class Link:
 
     def call_for_attention(self, after: float) -> None:
         """Set `attention` after so many seconds."""
+        if self._closing:
+            return
         self._due = time.monotonic() + after
         self._start()
         self._ring()
@@ -193,12 +203,10 @@ class Link:
                     continue
 
     def _send_queued(self) -> None:
-        while True:
-            try:
-                message = self._queue.get_nowait()
-            except Empty:
-                return
-            self._send(message)
+        for queue in (self._queue, self._saves):
+            with suppress(Empty):
+                while True:
+                    self._send(queue.get_nowait())
 
     def _note_durable(self, n: int) -> None:
         self._saved_n = n

@@ -39,13 +39,14 @@ def install(inside: Inside) -> None:
 
     logging.StreamHandler.emit = emit  # type: ignore[method-assign, assignment]
     logging.lastResort = _Sender()
-    listen()
 
 
-def listen() -> None:
-    """Let what is said to `job.log` be said to the job, from INFO upward unless its level was set."""
-    if log.level == logging.NOTSET:
+def job_log() -> logging.Logger:
+    """Return the logger of a job: whatever a program configured, it is heard, from INFO upward."""
+    log.disabled = False  # dictConfig disables all loggers that it does not name
+    if log.level == logging.NOTSET and here() is not None:
         log.setLevel(logging.INFO)
+    return log
 
 
 class _Sender(logging.Handler):
@@ -61,7 +62,9 @@ class _Sender(logging.Handler):
 
 def _stream_of(handler: Any) -> str | None:
     """Return which of the job's streams a handler writes to; RichHandler keeps its own in its console."""
-    target = getattr(handler, "stream", None) or getattr(getattr(handler, "console", None), "file", None)
+    target = getattr(handler, "stream", None)
+    if target is None:
+        target = getattr(getattr(handler, "console", None), "file", None)
     for stream, name in _streams:
         if target is stream:
             return name

@@ -115,13 +115,14 @@ class Loop:
         inner: what belongs to the item that is worked on.
         is_touched: whether `inner` was used, so that it must be dropped when the item is done.
         is_left: its iterator is gone before its end, by `break` or by an exception.
-        pulls: tells whether it is asking its source for an item right now.
+        steps: returns the generator that runs it, if there is one; a weak reference.
+        is_pulling: whether an asynchronous loop is asking its source for an item right now.
         mark: of an item that was saved; the items must show it again.
     """
 
     __slots__ = (
-        "began_at", "handled", "index", "inner", "is_left", "is_touched",
-        "item", "label", "last", "mark", "place", "pulls",
+        "began_at", "handled", "index", "inner", "is_left", "is_pulling", "is_touched",
+        "item", "label", "last", "mark", "place", "steps",
     )  # fmt: skip
 
     def __init__(self, label: Label, place: Scope, saved: SavedLoop | None) -> None:
@@ -133,12 +134,18 @@ class Loop:
         self.inner = Scope(saved.inner if saved else None)
         self.is_touched = saved is not None
         self.is_left = False
-        self.pulls: Callable[[], bool] = lambda: False
+        self.is_pulling = False
+        self.steps: Callable[[], Any] = lambda: None
         self.handled = sys.exc_info()[1]
 
     def __str__(self) -> str:
         name, n = self.label
         return f"the loop {name!r}" if name else f"resumable loop number {n + 1}"
+
+    def pulls(self) -> bool:
+        """Whether it is asking its source for an item right now: a generator runs only then."""
+        generator = self.steps()
+        return self.is_pulling or (generator is not None and generator.gi_running)
 
     def step(self, count: int) -> None:
         """Note that the item, or the `count` items of a batch, is done, and that nothing is worked on."""
@@ -169,6 +176,11 @@ class Stack:
         self._loops: list[Loop] = []
         self._left: list[Loop] = []
         self._owner: tuple[int, object] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no loop is open."""
+        return not self._loops
 
     def open(self, name: str | None) -> Loop | None:
         """Open the next loop of that name here; None if it was finished in an earlier attempt.

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from overnight.inside.context import Inside
-from overnight.inside.counting import as_async
+from overnight.inside.counting import as_async, pull
 from overnight.inside.marks import skip, skip_async
 from overnight.inside.positions import Loop
 from overnight.inside.showing import Bar
@@ -30,8 +30,9 @@ class Resumed:
         self._tail: Any = None
         self._taken = 0
         self._is_open = False
-        #: Whether an item is asked for right now: no other loop may open meanwhile.
-        self.pulls: Callable[[], bool] = lambda: False
+        self._source = as_async(())
+        #: The generator that `each` or `batches` returned, weakly: it must be gone as soon as it is left.
+        self.steps: Callable[[], Iterator[Any] | None] = lambda: None
 
     # -- for `for` -----------------------------------------------------------------------------------
 
@@ -70,16 +71,28 @@ class Resumed:
 
     # -- for `async for` -----------------------------------------------------------------------------
 
-    async def start(self) -> AsyncIterator[Any]:
-        """Return an asynchronous iterator over the items that are not done yet."""
+    async def start(self) -> None:
+        """Begin, and pass over what is done."""
         loop = self._open()
         if loop is None:
-            return as_async(())
-        if not isinstance(self._items, AsyncIterable):
-            return as_async(skip(self._items, loop.index, loop.mark))
-        source = aiter(self._items)
-        ahead = await skip_async(source, loop.index, loop.mark)
-        return _after(ahead, source)
+            return
+        loop.is_pulling = True
+        if isinstance(self._items, AsyncIterable):
+            source = aiter(self._items)
+            ahead = await skip_async(source, loop.index, loop.mark)
+            self._source = _after(ahead, source) if ahead else source
+        else:
+            self._source = as_async(skip(self._items, loop.index, loop.mark))
+        loop.is_pulling = False
+
+    async def pull(self, size: int) -> list[Any]:
+        """Return the next items, as many as `size` or as there are."""
+        if self._loop is None:
+            return []
+        self._loop.is_pulling = True
+        items = await pull(self._source, size)
+        self._loop.is_pulling = False
+        return items
 
     def take(self, items: list[Any]) -> None:
         """Note that these items are worked on now."""
@@ -114,7 +127,7 @@ class Resumed:
         if loop is None:  # an earlier attempt finished it
             self._bar.read = lambda: self._bar.total or 0
         else:
-            loop.pulls = self.pulls
+            loop.steps = self.steps
             self._bar.read = lambda: loop.index
             self._loop = loop
             self._is_open = True

@@ -26,8 +26,11 @@ LIMIT = 64 * 1024**2
 #: The first saves come sooner than the rest, in seconds: short jobs lose little too.
 _FIRST_GAPS = (0.1, 0.2, 0.4)
 
-#: The end of a loop, or of a batch, is saved at once, but not more often than this, in seconds.
+#: The end of an inner loop, or of a batch, is saved at once, but not more often than this, in seconds.
 _SHORTEST_GAP = 0.05
+
+#: Below this, in seconds, a save is cheap enough for the end of every outermost loop.
+_CHEAP = 0.001
 
 #: A save that took t is not repeated before so many t: saving costs 5 % at most.
 _REST = 20
@@ -54,8 +57,10 @@ class Pace:
         usual = min(_FIRST_GAPS[self._made], save_every) if self._made < len(_FIRST_GAPS) else save_every
         return max(usual, _REST * self._cost)
 
-    def allows(self, now: float) -> bool:
-        """Whether a save that is welcome, but not due, may be made."""
+    def allows(self, now: float, *, is_outermost: bool = False) -> bool:
+        """Whether a save may be made that is welcome, but not due; rather after an outermost loop."""
+        if is_outermost and self._cost < _CHEAP:
+            return True
         return now - self._last >= max(_SHORTEST_GAP, _REST * self._cost)
 
 
@@ -69,17 +74,21 @@ class SavedState:
             link: the line to the worker, which stores what is saved.
             data: the newest save of this job, or None.
             n: its number; ours go on from there.
-
-        Raises:
-            ResumeError: the data is damaged, or was written by another version of overnight.
         """
-        self.stack = Stack(_decode(data) if data is not None else None)
         self._link = link
         self._n = n
         self._n_sent = 0
-        self._newest = data
+        self._newest = data or _NOTHING_SAVED
         self._pace = Pace()
         self._due_at = math.inf
+        self._loops: Stack | None = None
+
+    @property
+    def _stack(self) -> Stack:
+        """The open loops; read from the data when the function first asks, so that it hears what is wrong."""
+        if self._loops is None:
+            self._loops = Stack(_decode(self._newest))
+        return self._loops
 
     def open(self, name: str | None, save_every: float) -> Loop | None:
         """Open a resumable loop; None if it was finished in an earlier attempt.
@@ -88,7 +97,7 @@ class SavedState:
             ResumeError: it would not stand on top of the stack of open loops.
         """
         with self._link.stop.mask():
-            loop = self.stack.open(name)
+            loop = self._stack.open(name)
         self._call(self._pace.gap(save_every))
         return loop
 
@@ -102,7 +111,8 @@ class SavedState:
             ResumeError: a loop opened under the item is still open.
             SaveRefused: a restored value holds something that cannot be saved.
         """
-        self.stack.step(loop, count)
+        with self._link.stop.mask():  # position and what belongs to it must move together
+            self._stack.step(loop, count)
         if self._link.attention or (is_welcome and self._pace.allows(time.monotonic())):
             self._keep(save_every)
 
@@ -112,8 +122,10 @@ class SavedState:
         Raises:
             Stopped, ResumeError, SaveRefused: as `between`.
         """
-        self.stack.finish(loop)
-        if self._link.attention or self._pace.allows(time.monotonic()):
+        with self._link.stop.mask():
+            self._stack.finish(loop)
+        is_outermost = self._stack.is_empty
+        if self._link.attention or self._pace.allows(time.monotonic(), is_outermost=is_outermost):
             self._keep(save_every)
 
     def restore(self, default: T, name: str | None) -> T:
@@ -123,7 +135,7 @@ class SavedState:
             SaveRefused: it is nothing that can be filled in place, or it holds what cannot be saved.
             ResumeError: what was saved does not fit it.
         """
-        place = self.stack.place("job.restore()")
+        place = self._stack.place("job.restore()")
         label, saved = place.next_value(name)
         words = (
             f"restore({name!r})" if name else "restore()" + (f" number {label[1] + 1}" if label[1] else "")
@@ -139,8 +151,8 @@ class SavedState:
             SaveRefused: a restored value holds something that cannot be saved.
             Fenced: another attempt speaks for this job.
         """
-        self.stack.settle()
-        self.stack.check_speaker("job.save()")
+        self._stack.settle()
+        self._stack.check_speaker("job.save()")
         self._send()
         if self._n_sent:
             self._link.wait_until_durable(self._n_sent)
@@ -152,7 +164,7 @@ class SavedState:
         Values may be half changed by the item that failed. Then the newest save holds, which is of a moment
         between two items; without values, the positions alone are always true.
         """
-        if not self.stack.root.has_live_values():
+        if self._loops is not None and not self._loops.root.has_live_values():
             self._send()
 
     def _keep(self, save_every: float) -> None:
@@ -174,8 +186,7 @@ class SavedState:
         self._pace.note(began, time.monotonic())
 
     def _snapshot(self) -> bytes:
-        scope = self.stack.root.to_save()
-        data = _encode([_VERSION, scope])
+        data = _encode([_VERSION, self._stack.root.to_save()])
         if len(data) > LIMIT:
             raise SaveRefused(
                 f"saved state is {format_size(len(data))}, and may be {format_size(LIMIT)}",
@@ -193,6 +204,8 @@ class SavedState:
 
 #: Of the layout of what is saved.
 _VERSION = 1
+
+_NOTHING_SAVED = _encode([_VERSION, SavedScope()])
 
 _decoder = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw])
 _scope_decoder = msgspec.msgpack.Decoder(SavedScope)

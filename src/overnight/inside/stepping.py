@@ -19,38 +19,23 @@ class Steps(AsyncIterator[Any]):
     def __init__(self, run: Counted | Resumed, batch: int | None) -> None:
         self._run = run
         self._batch = batch
-        self._source: AsyncIterator[Any] | None = None
-        self._has_taken = False
-        self._is_pulling = False
-        if isinstance(run, Resumed):
-            run.pulls = lambda: self._is_pulling
+        self._is_begun = False
+        self._is_at_items = False
 
     async def __anext__(self) -> Any:
-        if self._has_taken:
-            self._has_taken = False
+        if self._is_at_items:
+            self._is_at_items = False
             self._run.between()
-        self._is_pulling = True
-        try:
-            if self._source is None:
-                self._source = await self._run.start()
-            items = await self._pull(self._source)
-        finally:
-            self._is_pulling = False
+        if not self._is_begun:
+            self._is_begun = True
+            await self._run.start()
+        items = await self._run.pull(self._batch or 1)
         if not items:
             self._run.end()
             raise StopAsyncIteration
         self._run.take(items)
-        self._has_taken = True
+        self._is_at_items = True
         return items[0] if self._batch is None else items
-
-    async def _pull(self, source: AsyncIterator[Any]) -> list[Any]:
-        items: list[Any] = []
-        while len(items) < (self._batch or 1):
-            try:
-                items.append(await anext(source))
-            except StopAsyncIteration:
-                break
-        return items
 
     def __del__(self) -> None:
         self._run.leave()

@@ -6,7 +6,6 @@ import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from itertools import islice
 from operator import length_hint
-from types import GeneratorType
 from typing import Any, Generic, TypeVar, overload
 
 from overnight.errors import ResumeError
@@ -90,8 +89,7 @@ def track(
     if batch is not None and batch < 1:
         raise ValueError(f"track(batch={batch!r}): a batch holds at least 1 item")
     if total is None:
-        total = length_hint(items, -1)
-        total = None if total < 0 else total
+        total = _total(items)
     elif not total >= 0:
         raise ValueError(f"track(total={total!r}): a total is not negative")
     return Track(items, Bar(name, total, unit, lambda: 0), batch, seconds(save_every) if resume else None)
@@ -115,10 +113,8 @@ class Track(Generic[T]):
         if run is None:
             return iter(self._items) if self._batch is None else _batches(self._items, self._batch)
         steps: Iterator[Any] = run.each() if self._batch is None else run.batches(self._batch)
-        if isinstance(run, Resumed) and isinstance(steps, GeneratorType):
-            # A weak reference: the generator must be gone, and closed, as soon as the loop is left.
-            itself = weakref.ref(steps)
-            run.pulls = lambda: (running := itself()) is not None and running.gi_running
+        if isinstance(run, Resumed):
+            run.steps = weakref.ref(steps)
         return steps
 
     def __aiter__(self) -> AsyncIterator[T]:
@@ -139,6 +135,14 @@ class Track(Generic[T]):
         if self._save_every is None:
             return Counted(self._items, bar, inside.shown, inside.link.stop)
         return Resumed(self._items, bar, inside, self._save_every, is_batched=self._batch is not None)
+
+
+def _total(items: Any) -> int | None:
+    try:
+        total = length_hint(items, -1)
+    except Exception:  # a `__len__` may raise anything, and a bar without a total is still one
+        return None
+    return None if total < 0 else total
 
 
 class _Nobody:
