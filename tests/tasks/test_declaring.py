@@ -275,9 +275,7 @@ def test_a_module_may_be_reloaded_after_an_edit(tmp_path: Path, monkeypatch: pyt
 SUBMITS = "from overnight.tasks import task\n@task\ndef work(): ...\nwork.submit()\n"
 
 
-def test_a_submit_during_an_import_names_the_missing_guard(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_submit_during_an_import_names_the_guard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "eager_talks.py").write_text(SUBMITS)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(Refused, match=r'if __name__ == "__main__":'):
@@ -290,7 +288,8 @@ def test_a_source_that_submits_while_a_worker_loads_it_is_broken_and_says_why(tm
         tmp_path,
         "-c",
         "from overnight.sources import Source; from pathlib import Path\n"
-        "try: Source.named('eager.py', Path.cwd()).load()\nexcept Exception as broken: print(broken.traceback)",
+        "try: Source.named('eager.py', Path.cwd()).load()\n"
+        "except Exception as broken: print(broken.traceback)",
     )
     assert "eager.work is submitted while" in told
     assert 'if __name__ == "__main__":' in told
@@ -304,7 +303,8 @@ def test_a_task_of_another_module_cannot_be_submitted_during_a_load_either(tmp_p
         tmp_path,
         "-c",
         "from overnight.sources import Source; from pathlib import Path\n"
-        "try: Source.named('eager.py', Path.cwd()).load()\nexcept Exception as broken: print(broken.message)",
+        "try: Source.named('eager.py', Path.cwd()).load()\n"
+        "except Exception as broken: print(broken.message)",
     )
     assert "talks.work is submitted while" in told
 
@@ -327,7 +327,7 @@ def test_a_submit_in_a_spawned_child_of_an_unguarded_program_names_the_guard(tmp
 def test_bad_arguments_are_refused_before_anything_else() -> None:
     with pytest.raises(BadInput, match="argument number should be a valid integer"):
         double.submit("x")  # type: ignore[arg-type]
-    with pytest.raises(BadInput, match="call 1: .*argument 'number' is missing") as refused:
+    with pytest.raises(BadInput, match=r"call 1: .*argument 'number' is missing") as refused:
         double.submit_many([{"number": 1}, {}])
     assert refused.value.field == "number"
 
