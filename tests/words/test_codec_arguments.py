@@ -28,7 +28,7 @@ import annotated_types
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, HttpUrl
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, Json, computed_field
 
 from overnight.codec import Signature
 from overnight.errors import BadInput, BadTask
@@ -70,6 +70,36 @@ class Account(BaseModel):
     since: datetime
     home: Path
     friends: list["Account"] = []
+
+
+class Shape(BaseModel):
+    name: str = "shape"
+
+
+class Circle(Shape):
+    radius: float
+
+
+@dataclass
+class Named:
+    name: str
+
+
+@dataclass
+class Aged(Named):
+    age: int
+
+
+class Told(BaseModel):
+    """A model with all that makes writing differ from reading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    folder: Path = Field(alias="dir")
+    words: Json[list[str]] = []
+
+    @computed_field
+    def count(self) -> int:
+        return len(self.words)
 
 
 UserId = NewType("UserId", int)
@@ -119,6 +149,9 @@ FAITHFUL = [
     (list[Movie], [{"title": "M", "year": 1931}]),
     (Crop, Crop((1, 2), Path("/a"), {"b", "a"}, b"\xff")),
     (dict[str, Crop], {"one": Crop((1, 2), Path("/a"))}),
+    (Circle | Shape, Circle(radius=2)),
+    (list[Shape | Circle], [Shape(), Circle(radius=2)]),
+    (Told, Told.model_validate({"dir": "/a", "words": '["b"]'})),
     (Account, Account(name="Ada", since=NOON, home=Path("/home/ada"), friends=[])),
     (list[int], [1, 2, 3]),
     (list, [1, "a", None, [{}]]),
@@ -235,6 +268,36 @@ def test_relative_paths_of_a_command_line_become_absolute_too(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert json.loads(signature_of(Path).pack_json({"value": "talks"})) == {"value": str(tmp_path / "talks")}
+
+
+def test_paths_are_made_absolute_wherever_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = tmp_path / "a"
+    told = Told.model_validate({"dir": "a"})
+    for annotation, value, expected in [
+        (Counter[Path], Counter({Path("a"): 3}), Counter({here: 3})),
+        (defaultdict[Path, list[Path]], {Path("a"): [Path("a")]}, {here: [here]}),
+        (deque[Path], deque([Path("a")]), deque([here])),
+        (frozenset[Path], {Path("a")}, {here}),
+        (tuple[Path, int], (Path("a"), 1), (here, 1)),
+        (Told, told, Told.model_validate({"dir": here})),
+    ]:
+        signature = signature_of(annotation)
+        assert signature.unpack(signature.pack([value], {}))[0] == [expected]
+    assert told.folder == Path("a")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "words"),
+    [
+        (Shape, Circle(radius=1), "argument value is of class tests.Circle"),
+        (dict[str, list[Shape]], {"a": [Shape(), Circle(radius=1)]}, r"argument value\.a\[1\] is of class"),
+        (Named, Aged("Ada", 36), "argument value is of class tests.Aged"),
+    ],
+)
+def test_an_object_that_would_lose_a_part_of_it_is_refused(annotation: Any, value: Any, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        signature_of(annotation).pack([value], {})
 
 
 def test_defaults_are_kept_with_the_job_and_never_shared() -> None:

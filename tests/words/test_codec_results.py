@@ -116,6 +116,19 @@ def test_a_function_that_returns_something_else_than_it_says_has_done_its_work(
     assert signature.unpack_result(signature.pack_result(value)) == value
 
 
+class Shape(BaseModel):
+    name: str
+
+
+class Circle(Shape):
+    radius: float
+
+
+def test_a_result_of_a_narrower_class_loses_nothing_of_what_it_is() -> None:
+    data = returning(list[Shape]).pack_result([Circle(name="c", radius=2)])
+    assert json.loads(data) == [{"name": "c", "radius": 2.0}]
+
+
 def test_an_annotation_that_only_type_checkers_know_does_no_harm() -> None:
     signature = returning("pandas.DataFrame")
     signature.check()

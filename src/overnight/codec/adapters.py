@@ -18,8 +18,8 @@ from pydantic_core import PydanticSerializationError, from_json, to_jsonable_pyt
 from overnight.codec.annotations import cure_for, name_of_type
 from overnight.codec.complaints import complain
 from overnight.codec.fitting import fit
-from overnight.codec.plain import DEPTH_LIMIT, Flaw, encode, is_scalar, say_place, to_plain
-from overnight.codec.values import absolute, ordered, place_of
+from overnight.codec.plain import DEPTH_LIMIT, Flaw, Step, encode, is_scalar, say_place, to_plain
+from overnight.codec.values import absolute, find_narrowed, ordered, place_of
 from overnight.errors import BadInput, describe
 
 #: What pydantic raises when it cannot make a schema of a type.
@@ -52,6 +52,7 @@ class _Adapter:
         words = json.dumps(described)
         self._has_paths = '-path"' in words or '"path"' in words
         self._has_sets = '"uniqueItems"' in words
+        self._has_objects = '"properties"' in words
 
     def check(self, value: Any) -> Any:
         """Return a Python value as its type says, relative paths made absolute."""
@@ -64,8 +65,15 @@ class _Adapter:
     def write(self, value: Any, *, is_strict: bool) -> Any:
         """Return a value as what JSON knows; strict refuses what is not of the type."""
         warnings: Any = "error" if is_strict else "none"
-        written = self._adapter.dump_python((value,), mode="json", warnings=warnings)[0]
+        # By alias and without computed fields: so it can be read again.
+        written = self._adapter.dump_python(
+            (value,), mode="json", warnings=warnings, by_alias=True, round_trip=True
+        )[0]
         return ordered(value, written) if self._has_sets else written
+
+    def find_narrowed(self, value: Any, back: Any) -> tuple[tuple[Step, ...], Any] | None:
+        """Find an object in a value that does not come back as what it was."""
+        return find_narrowed(value, back) if self._has_objects else None
 
     def _at_home(self, value: Any) -> Any:
         return absolute(value) if self._has_paths else value
@@ -150,6 +158,22 @@ class ArgumentsAdapter:
             message = f"{self._name}: argument {say_place(flaw.place)} {flaw.what}"
             raise BadInput(message, field=str(flaw.place[0]), hint=flaw.hint) from None
 
+    def verify(self, checked: dict[str, Any], data: bytes) -> None:
+        """Make sure that what was accepted can be read where the job runs, and is the same there.
+
+        Raises:
+            BadInput: it cannot, or is not.
+        """
+        narrowed = self._adapter.find_narrowed(checked, self.read(data, checked))
+        if narrowed is not None:
+            place, value = narrowed
+            kind = name_of_type(type(value))
+            raise BadInput(
+                f"{self._name}: argument {say_place(place)} is of class {kind}, and would arrive as another",
+                field=str(place[0]),
+                hint=f"name {kind} in the annotation",
+            )
+
     def _complaint(self, wrong: ValidationError, values: Any) -> BadInput:
         told = complain(wrong, values)
         return BadInput(f"{self._name}: {told.message}", field=told.field, hint=told.hint or self._hint)
@@ -173,15 +197,15 @@ class ResultAdapter:
         Raises:
             Flaw: JSON cannot hold it.
         """
-        return encode(self._write(value))
-
-    def _write(self, value: Any) -> Any:
         if self._adapter is not None:
             try:
-                return self._adapter.write(self._adapter.check(value), is_strict=True)
+                checked = self._adapter.check(value)
+                data = encode(self._adapter.write(checked, is_strict=True))
+                if self._adapter.find_narrowed(checked, self._adapter.read(data)) is None:
+                    return data
             except (ValidationError, PydanticSerializationError):
                 pass  # not what the annotation says: it is kept as what it is
-        return _as_it_is(value)
+        return encode(_as_it_is(value))
 
     def read(self, data: bytes) -> Any:
         """Return the result that JSON holds, typed where the annotation fits it."""

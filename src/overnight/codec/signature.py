@@ -183,7 +183,8 @@ class Signature:
         for name in left_out & values.keys():
             if values[name] is self._parameters.defaults[name]:
                 del given[name]  # the sentinel itself: the function has its own
-        written = self._arguments.write(self._arguments.check(given))
+        checked = self._arguments.check(given)
+        written = self._arguments.write(checked)
         data = self._arguments.encode(written)
         if len(data) > ARGUMENTS_LIMIT:
             largest = max(written, key=lambda name: len(sort_key(written[name])))
@@ -193,7 +194,7 @@ class Signature:
                 field=largest,
                 hint="write it to a file and pass the path",
             )
-        self._arguments.read(data, given)  # what is accepted here can be read where the job runs
+        self._arguments.verify(checked, data)
         return data
 
     # -- the result ----------------------------------------------------------------------------------

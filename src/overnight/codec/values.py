@@ -26,7 +26,8 @@ def absolute(value: Any) -> Any:
         case dict():
             changed = copy.copy(value)  # a defaultdict keeps its factory
             changed.clear()
-            changed.update((absolute(key), absolute(item)) for key, item in value.items())
+            for key, item in value.items():  # not update(): a Counter would count the pairs
+                changed[absolute(key)] = absolute(item)
             return changed
     fields = _fields_of(value)
     if not fields:
@@ -69,6 +70,29 @@ def _fields_of(value: Any) -> list[str]:
     if dataclasses.is_dataclass(value):
         return [field.name for field in dataclasses.fields(value) if hasattr(value, field.name)]
     return list(getattr(type(value), "model_fields", ()))
+
+
+def find_narrowed(value: Any, back: Any) -> tuple[tuple[Step, ...], Any] | None:
+    """Find an object that comes back from JSON as another class: of a Circle only what a Shape has.
+
+    Returns:
+        The way to it, and the object; None where all objects come back as what they are.
+    """
+    match value, back:
+        case (list() | tuple() | deque(), list() | tuple() | deque()):
+            pairs: Any = ((at, one, other) for at, (one, other) in enumerate(zip(value, back, strict=False)))
+        case (dict(), dict()):
+            pairs = ((str(key), item, back.get(key)) for key, item in value.items())
+        case _:
+            fields = _fields_of(value)
+            if fields and type(value) is not type(back):
+                return (), value
+            pairs = ((name, getattr(value, name), getattr(back, name, None)) for name in fields)
+    for step, one, other in pairs:
+        found = find_narrowed(one, other)
+        if found is not None:
+            return (step, *found[0]), found[1]
+    return None
 
 
 def place_of(value: Any, part: Any) -> tuple[Step, ...]:
