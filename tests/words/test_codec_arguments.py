@@ -393,6 +393,21 @@ def test_the_schema_says_types_defaults_and_what_the_docstring_says() -> None:
     }
 
 
+def test_defaults_inside_types_do_no_harm_to_the_schema() -> None:
+    @dataclass
+    class Odd:
+        raw: bytes = b"\xff"
+        ratio: float = float("nan")
+        marker: Any = object()  # noqa: RUF009 - what people write
+
+    def function(odd: Odd | None = None) -> None: ...
+
+    fields = Signature(function, "f").schema["$defs"]["Odd"]["properties"]
+    assert fields["raw"]["default"] == "_w=="
+    assert fields["ratio"]["default"] is None
+    assert "default" not in fields["marker"]
+
+
 def test_forward_references_are_resolved_when_they_are_needed() -> None:
     def function(node: "Later") -> "list[Later]": ...  # noqa: F821
 

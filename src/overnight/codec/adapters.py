@@ -33,6 +33,13 @@ _CONFIG = ConfigDict(
 class _JsonSchema(GenerateJsonSchema):
     """JSON Schema without the titles that pydantic makes of names: "Max Size" says what "max_size" said."""
 
+    #: A default that JSON cannot hold is left out without a warning: nobody could do anything about it.
+    ignored_warning_kinds: Any = frozenset({"skipped-choice", "non-serializable-default"})
+
+    def encode_default(self, dft: Any) -> Any:
+        """Write a default inside a type as our JSON has it."""
+        return to_jsonable_python(dft, bytes_mode="base64", inf_nan_mode="null")
+
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's own signature
         return False
 

@@ -120,7 +120,8 @@ def _may_be_json(kind: type) -> bool:
         return True
     if cure_for(kind) is not _OTHER:
         return False
-    return kind.__module__.partition(".")[0] in sys.stdlib_module_names  # pydantic will say, at the first use
+    package = kind.__module__.partition(".")[0]
+    return package in sys.stdlib_module_names or package == "pydantic_core"  # pydantic will say, at first use
 
 
 class Unresolved(Exception):
