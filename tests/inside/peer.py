@@ -22,6 +22,7 @@ class Peer:
     def __init__(self, *, acknowledges: bool = True) -> None:
         self.heard: list[Any] = []
         self.acknowledges = acknowledges
+        self._last_save: int | None = None
         self._ours, theirs = socket.socketpair()
         self._theirs = theirs
         self.link = Link(Wire(theirs))
@@ -63,6 +64,10 @@ class Peer:
         self.link.close()
         self.hang_up()
 
+    def go_away_after(self, saves: int) -> None:
+        """Be gone, as a worker that is killed, when so many saves were heard."""
+        self._last_save = saves
+
     def hang_up(self) -> None:
         """Cut the line as a killed process does; what was said before is heard."""
         self.link.abandon()
@@ -79,6 +84,8 @@ class Peer:
                 self.heard.append(message)
                 if isinstance(message, Save) and self.acknowledges:
                     self.say(Saved(message.n))
+            if self._last_save is not None and len(self.saves) >= self._last_save:
+                self._ours.shutdown(socket.SHUT_RDWR)
 
 
 def start_message(

@@ -188,7 +188,7 @@ def model_state(value: Any) -> list[Any]:
     """Return fields, extras, names of the fields that were set, and private attributes of a model."""
     state = value.__getstate__()
     return [
-        state["__dict__"],
+        {name: part for name, part in state["__dict__"].items() if name in type(value).model_fields},
         state["__pydantic_extra__"],
         sorted(state["__pydantic_fields_set__"]),
         state["__pydantic_private__"],
@@ -196,19 +196,29 @@ def model_state(value: Any) -> list[Any]:
 
 
 def set_model_state(value: Any, state: list[Any]) -> None:
-    """Set all that `model_state` returned."""
+    """Set all that `model_state` returned; fields that the class got since then have their defaults."""
     fields, extra, were_set, private = state
-    value.__setstate__({
-        "__dict__": {**value.__dict__, **fields},
-        "__pydantic_extra__": extra,
-        "__pydantic_fields_set__": set(were_set),
-        "__pydantic_private__": private,
-    })  # fmt: skip
+    known = type(value).model_fields
+    missing = {
+        name: field.get_default(call_default_factory=True)
+        for name, field in known.items()
+        if name not in fields and not field.is_required()
+    }
+    found = {**fields, **missing}
+    value.__setstate__(
+        {
+            "__dict__": {name: found[name] for name in known if name in found},
+            "__pydantic_extra__": extra,
+            "__pydantic_fields_set__": set(were_set),
+            "__pydantic_private__": private,
+        }
+    )
 
 
 def _model_together(parts: list[Any]) -> Any:
     name, *state = parts
-    value = _class_named(name, is_model).model_construct()  # with the defaults of fields that are new
+    cls = _class_named(name, is_model)
+    value = cls.__new__(cls)
     set_model_state(value, state)
     return value
 

@@ -21,7 +21,7 @@ from uuid import UUID
 import msgspec
 
 from overnight.errors import ResumeError
-from overnight.inside.kinds import Unsavable
+from overnight.inside.kinds import Unsavable, a
 from overnight.inside.values import encode
 
 T = TypeVar("T")
@@ -128,7 +128,10 @@ def _is_fixed(item: Any) -> bool:
 
 
 def _words(item: Any) -> str:
-    text = repr(item[:60] if isinstance(item, (str, bytes)) else item)
+    try:
+        text = repr(item[:60] if isinstance(item, (str, bytes)) else item)
+    except Exception:  # a huge number, or a class of the user's: the words are for people, and may be fewer
+        return a(type(item))
     return text if len(text) <= 60 else text[:57] + "..."
 
 

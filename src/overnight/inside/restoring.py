@@ -45,7 +45,7 @@ class Value:
             _fill(live, _read(place, saved), place)
         self._place = place
         self._live = live
-        data = encode_at(place, live)
+        data = encode_at(place, _content(live))
         is_new = saved is None or bytes(saved) == data
         self._saved = None if is_new else saved
         self._unchanged = None if is_new else _digest(data)
@@ -56,7 +56,7 @@ class Value:
         Raises:
             SaveRefused: something was put into it that cannot be saved.
         """
-        data = encode_at(self._place, self._live)
+        data = encode_at(self._place, _content(self._live))
         if self._saved is not None:
             if _digest(data) == self._unchanged:
                 return self._saved
@@ -96,9 +96,7 @@ def _cure(default: Any) -> str:
     if hasattr(default, "dtype"):
         return "put it in a dict: state = job.restore({'values': array}), then state['values'] = ..."
     if isinstance(default, (int, float, str, tuple, frozenset, bytes, type(None))):
-        return (
-            f"put it in a dict: state = job.restore({{'value': {default!r:.40}}}), then state['value'] = ..."
-        )
+        return "put it in a dict: state = job.restore({'value': ...}), then state['value'] = ..."
     return "use a dict, list, set, Counter, deque, dataclass or pydantic model"
 
 
@@ -114,7 +112,7 @@ def _read(place: str, saved: msgspec.Raw) -> Any:
 
 def _fill(live: Any, saved: Any, place: str) -> None:
     cls = type(live)
-    if type(saved) is not cls:
+    if type(saved) is not type(_content(live)):
         raise ResumeError(
             f"{place} was saved as {a(type(saved))}, and is now asked for as {a(cls)}",
             hint="give each restored value a name of its own, or start the work anew with a new job",
@@ -134,6 +132,11 @@ def _fill(live: Any, saved: Any, place: str) -> None:
         set_record_state(live, record_state(saved))
     else:
         set_model_state(live, model_state(saved))
+
+
+def _content(live: Any) -> Any:
+    """Return what is saved of a value: what makes the values of a defaultdict may be any function."""
+    return dict(live) if type(live) is defaultdict else live
 
 
 def _digest(data: bytes) -> bytes:
