@@ -18,7 +18,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_jsonable_pyt
 from overnight.codec.annotations import cure_for, name_of_type
 from overnight.codec.complaints import complain
 from overnight.codec.fitting import fit
-from overnight.codec.plain import DEPTH_LIMIT, Flaw, Step, encode, is_scalar, say_place, to_plain
+from overnight.codec.plain import DEPTH_LIMIT, Flaw, encode, is_scalar, say_place, to_plain
 from overnight.codec.values import absolute, find_narrowed, ordered, place_of
 from overnight.errors import BadInput, describe
 
@@ -59,15 +59,15 @@ class _Adapter:
         words = json.dumps(described)
         self._has_paths = '-path"' in words or '"path"' in words
         self._has_sets = '"uniqueItems"' in words
-        self._has_objects = '"properties"' in words
 
     def check(self, value: Any) -> Any:
         """Return a Python value as its type says, relative paths made absolute."""
-        return self._at_home(self._adapter.validate_python((value,))[0])
+        checked = self._adapter.validate_python((value,))[0]
+        return absolute(checked) if self._has_paths else checked
 
     def read(self, data: bytes) -> Any:
-        """Return the value that JSON holds, relative paths made absolute."""
-        return self._at_home(self._adapter.validate_json(b"[" + data + b"]")[0])
+        """Return the value that JSON holds."""
+        return self._adapter.validate_json(b"[" + data + b"]")[0]
 
     def write(self, value: Any, *, is_strict: bool) -> Any:
         """Return a value as what JSON knows; strict refuses what is not of the type."""
@@ -78,12 +78,10 @@ class _Adapter:
         )[0]
         return ordered(value, written) if self._has_sets else written
 
-    def find_narrowed(self, value: Any, back: Any) -> tuple[tuple[Step, ...], Any] | None:
-        """Find an object in a value that does not come back as what it was."""
-        return find_narrowed(value, back) if self._has_objects else None
-
-    def _at_home(self, value: Any) -> Any:
-        return absolute(value) if self._has_paths else value
+    @property
+    def has_objects(self) -> bool:
+        """Whether there are dataclasses, models or typed dictionaries in it."""
+        return any("properties" in described for described in self.definitions.values())
 
 
 class ArgumentsAdapter:
@@ -106,6 +104,7 @@ class ArgumentsAdapter:
         # Pydantic keeps the object itself among the definitions.
         itself = self.definitions.pop(self._adapter.schema.get("$ref", "").rpartition("/")[2], None)
         self.properties: dict[str, Any] = (itself or self._adapter.schema).get("properties", {})
+        self._has_objects = self._adapter.has_objects
 
     def check(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return Python values as their types say.
@@ -171,7 +170,8 @@ class ArgumentsAdapter:
         Raises:
             BadInput: it cannot, or is not.
         """
-        narrowed = self._adapter.find_narrowed(checked, self.read(data, checked))
+        back = self.read(data, checked)
+        narrowed = find_narrowed(checked, back) if self._has_objects else None
         if narrowed is not None:
             place, value = narrowed
             kind = name_of_type(type(value))
@@ -197,6 +197,7 @@ class ResultAdapter:
 
     def __init__(self, annotation: Any) -> None:
         self._adapter = None if annotation is None else _Adapter(fit(annotation))
+        self._has_objects = self._adapter is not None and self._adapter.has_objects
 
     def encode(self, value: Any) -> bytes:
         """Write a result as JSON, keys in the order of the function.
@@ -208,7 +209,7 @@ class ResultAdapter:
             try:
                 checked = self._adapter.check(value)
                 data = encode(self._adapter.write(checked, is_strict=True))
-                if self._adapter.find_narrowed(checked, self._adapter.read(data)) is None:
+                if not self._has_objects or find_narrowed(checked, self._adapter.read(data)) is None:
                     return data
             except (ValidationError, PydanticSerializationError):
                 pass  # not what the annotation says: it is kept as what it is

@@ -10,12 +10,16 @@ from typing import Any
 
 from overnight.codec.plain import Step, sort_key
 
+_LEAVES = frozenset({str, int, float, bool, type(None), bytes})
+
 
 def absolute(value: Any) -> Any:
     """Return a value with the relative paths in it made absolute, from the current directory."""
+    if type(value) in _LEAVES:
+        return value
     match value:
         case Path():
-            return value.absolute()
+            return value if value.is_absolute() else value.absolute()
         case deque():
             return deque(map(absolute, value), value.maxlen)
         case tuple():
@@ -78,6 +82,8 @@ def find_narrowed(value: Any, back: Any) -> tuple[tuple[Step, ...], Any] | None:
     Returns:
         The way to it, and the object; None where all objects come back as what they are.
     """
+    if type(value) in _LEAVES:
+        return None
     match value, back:
         case (list() | tuple() | deque(), list() | tuple() | deque()):
             pairs: Any = ((at, one, other) for at, (one, other) in enumerate(zip(value, back, strict=False)))
