@@ -137,8 +137,8 @@ def test_a_call_can_be_made_again_with_something_changed(source: Source) -> None
     call = call_again(job_of(source.key), {"model": "large"})
     assert call.input == b'{"folder":"/a","model":"large"}'
     assert (call.task, call.source, call.options) == ("talks.transcribe", source.key, Options(attempts=3))
-    with pytest.raises(BadInput, match="argument 'modle' does not exist"):
-        call_again(job_of(source.key), {"modle": "large"})
+    with pytest.raises(BadInput, match="argument 'models' does not exist"):
+        call_again(job_of(source.key), {"models": "large"})
 
 
 def test_a_call_that_is_made_again_as_it_was_does_not_need_its_source(source: Source) -> None:

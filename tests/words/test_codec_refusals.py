@@ -50,7 +50,7 @@ def deep(levels: int) -> Any:
 WRONG_CALLS = [
     ((), {}, "folder", "argument 'folder' is missing"),
     (("a", 1, None, 4), {}, None, "takes 3 arguments without a name, and 4 were given"),
-    (("a",), {"size": 1, "zise": 1}, "zise", "argument 'zise' does not exist"),
+    (("a",), {"size": 1, "sizes": 1}, "sizes", "argument 'sizes' does not exist"),
     (("a",), {"top": 1}, "top", "argument 'top' can only be given by its place"),
     (("a", 1, 2), {"size": 1}, "size", "argument 'size' is given twice"),
     ((5,), {}, "folder", "argument folder is not a valid path (given: 5)"),
@@ -172,8 +172,8 @@ def test_json_values_are_refused_by_name_too() -> None:
     assert refused.value.field == "top"
     with pytest.raises(BadInput, match="argument 'folder' is missing"):
         SIGNATURE.pack_json({})
-    with pytest.raises(BadInput, match="argument 'sise' does not exist"):
-        SIGNATURE.pack_json({"folder": "a", "sise": 1})
+    with pytest.raises(BadInput, match="argument 'sized' does not exist"):
+        SIGNATURE.pack_json({"folder": "a", "sized": 1})
     with pytest.raises(BadInput, match="argument ratio is nan"):
         SIGNATURE.pack_json({"folder": "a", "ratio": math.nan})
     with pytest.raises(BadInput, match="argument ratio is inf"):
