@@ -1,0 +1,154 @@
+"""Bells wake those who wait: a datagram socket for each, in a folder beside the store.
+
+A bell says only that it is worth looking. One that is lost, late or rung twice is harmless, because behind
+every bell there is a slow poll.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+
+_WORK, _JOB = "work", "job"
+
+#: A socket's path may have 107 bytes (103 on macOS); paths through this are short, whatever home is called.
+_DESCRIPTORS = Path("/proc/self/fd")
+_LONGEST_PATH = 100
+
+_numbers = count(1)
+
+
+class Bell:
+    """The listening end. Whoever rings wakes `wait`, and makes `fileno` readable until `drain`."""
+
+    def __init__(self, bound: socket.socket, path: Path | None) -> None:
+        self._socket = bound
+        self._path = path
+        self._owner = os.getpid()
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable."""
+        return self._socket.fileno()
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until somebody rings, at most so many seconds; say whether somebody did."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        if not poll.poll(None if timeout is None else max(timeout, 0.0) * 1000):
+            return False
+        self.drain()
+        return True
+
+    def drain(self) -> None:
+        """Forget all rings so far."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._socket.recv(16)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._socket.close()
+        if self._path is None or os.getpid() != self._owner:
+            return  # a forked process closes its copy; the bell is not its own
+        self._path.unlink(missing_ok=True)
+        if self._path.parent.parent.name == _JOB:
+            with contextlib.suppress(OSError):  # others listen for the same job
+                self._path.parent.rmdir()
+
+    def __enter__(self) -> Bell:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Bells:
+    """The bells of one store."""
+
+    def __init__(self, home: Path) -> None:
+        self._root = home / "bells"
+        self._ringer = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._ringer.setblocking(False)
+
+    def listen_work(self, worker: str) -> Bell:
+        """Listen for work that was submitted, and for orders to this worker."""
+        return self._listen(self._root / _WORK, worker)
+
+    def listen_job(self, job: str) -> Bell:
+        """Listen for changes of a job's state."""
+        return self._listen(self._root / _JOB / job, f"{os.getpid()}-{next(_numbers)}")
+
+    def ring_work(self) -> None:
+        """Wake every worker."""
+        self._ring_all(self._root / _WORK)
+
+    def ring_worker(self, worker: str) -> None:
+        """Wake one worker."""
+        with _folder(self._root / _WORK) as folder:
+            if folder is not None:
+                self._ring(folder / worker, self._root / _WORK / worker)
+
+    def ring_job(self, job: str) -> None:
+        """Wake everybody who waits for this job."""
+        if os.access(self._root / _JOB / job, os.F_OK):  # 2 µs; nobody waits for most jobs
+            self._ring_all(self._root / _JOB / job)
+
+    def close(self) -> None:
+        """Ring no more."""
+        self._ringer.close()
+
+    def _listen(self, place: Path, name: str) -> Bell:
+        bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        bound.setblocking(False)
+        while True:
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with _folder(place) as folder:
+                if folder is None:
+                    continue  # the last listener has just taken the folder away with it
+                if len(os.fsencode(folder / name)) > _LONGEST_PATH:
+                    return Bell(bound, None)  # nobody can ring it; the poll behind it serves
+                (place / name).unlink(missing_ok=True)
+                try:
+                    bound.bind(str(folder / name))
+                except FileNotFoundError:
+                    continue
+                return Bell(bound, place / name)
+
+    def _ring_all(self, place: Path) -> None:
+        with _folder(place) as folder:
+            if folder is None:
+                return
+            for path in place.iterdir():
+                self._ring(folder / path.name, path)
+
+    def _ring(self, short: Path, path: Path) -> None:
+        try:
+            self._ringer.sendto(b"!", str(short))
+        except BlockingIOError:
+            return  # it has been rung so often that its socket is full
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)  # its listener died
+        except OSError:
+            return  # gone meanwhile, or a path too long to ring: the poll behind the bell serves
+
+
+@contextlib.contextmanager
+def _folder(place: Path) -> Iterator[Path | None]:
+    """Give a short path to a folder, or None if it does not exist."""
+    try:
+        descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        yield _DESCRIPTORS / str(descriptor) if _DESCRIPTORS.exists() else place
+    finally:
+        os.close(descriptor)

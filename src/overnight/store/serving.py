@@ -1,0 +1,76 @@
+"""Who works on a job, and what to say when nobody does."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from overnight.jobs import Job
+from overnight.store.transaction import Transaction
+from overnight.store.workers import WorkerRow, all_workers
+from overnight.units import format_size
+
+
+def alive(tx: Transaction) -> list[WorkerRow]:
+    """Return the workers whose lease holds and that take work."""
+    return [
+        row
+        for row in all_workers(tx)
+        if row.is_alive(boot=tx.boot, steady=tx.steady) and not row.leaving and row.queues != ()
+    ]
+
+
+def is_served(tx: Transaction, source: str, *, queue: str | None = None) -> bool:
+    """Whether a live worker looks after a source, one that is broken or still being imported included.
+
+    Args:
+        tx: the transaction.
+        source: the key of the source.
+        queue: a queue that the worker must serve, too.
+    """
+    return any(source in row.sources and (queue is None or row.has_queue(queue)) for row in alive(tx))
+
+
+def why_unserved(job: Job, workers: Sequence[WorkerRow]) -> str | None:
+    """Say why no worker serves a job, and what to do about it; None if one does.
+
+    Args:
+        job: a job that waits.
+        workers: those that are alive.
+    """
+    knowing = [row for row in workers if job.source in row.sources]
+    if not knowing:
+        return f"no worker serves it; start one: {_command(job.source)}"
+    in_queue = [row for row in knowing if row.has_queue(job.options.queue)]
+    if not in_queue:
+        return (
+            f"no worker serves the queue {job.options.queue!r}; start one: "
+            f"{_command(job.source)} --queue {shlex.quote(job.options.queue)}"
+        )
+    working = [row for row in in_queue if row.sources[job.source].broken is None]
+    if not working:
+        return f"its source cannot be used: {_last_line(in_queue[0].sources[job.source].broken or '')}"
+    having = [row for row in working if job.task in row.sources[job.source].tasks]
+    if not having:
+        return f"{_file(job.source)} has no task {job.task!r} any more"
+    budget = max(row.memory_budget for row in having)
+    if job.options.memory is not None and job.options.memory > budget:
+        return (
+            f"it may use {format_size(job.options.memory)} of memory, and no worker that serves it "
+            f"has more than {format_size(budget)} to give"
+        )
+    return None
+
+
+def _command(source: str) -> str:
+    return f"overnight worker {shlex.quote(_file(source))}"
+
+
+def _file(source: str) -> str:
+    """Return what a person writes for a source: its file, or the name of its module."""
+    return source.rpartition("::")[2]
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "nothing is known about it"
