@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 OFFSET_VARIABLE = "OVERNIGHT_CLOCK"
-"""Names a file with "wall steady asleep" offsets in seconds: how a test moves the clocks of running processes."""
+"""Names a file with "wall steady asleep" offsets in seconds: how a test moves running processes."""
 
 
 @cache

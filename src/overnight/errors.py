@@ -155,7 +155,9 @@ class Retry(Exception):
         message: what people read as the reason.
     """
 
-    def __init__(self, message: str = "the task asked to be tried again", *, after: Duration | None = None) -> None:
+    def __init__(
+        self, message: str = "the task asked to be tried again", *, after: Duration | None = None
+    ) -> None:
         super().__init__(message)
         self.after = None if after is None else seconds(after)
 

@@ -67,5 +67,7 @@ def fold(events: Iterable[Event]) -> dict[str, Any]:
             raise IllegalHistory(f"event {event.n} {event.kind}: no move from {before} to {life['state']}")
         rises = 1 if event.kind is Kind.CLAIMED else 0
         if life["attempt"] != fence + rises or event.attempt != life["attempt"]:
-            raise IllegalHistory(f"event {event.n} {event.kind}: the fence went from {fence} to {event.attempt}")
+            raise IllegalHistory(
+                f"event {event.n} {event.kind}: the fence went from {fence} to {event.attempt}"
+            )
     return life

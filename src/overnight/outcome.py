@@ -81,9 +81,7 @@ class Snoozed(msgspec.Struct, frozen=True):
     wait: float
 
 
-Outcome = (
-    Succeeded | Failed | TimedOut | OutOfMemory | Crashed | Lost | Cancelled | Interrupted | Snoozed
-)
+Outcome = Succeeded | Failed | TimedOut | OutOfMemory | Crashed | Lost | Cancelled | Interrupted | Snoozed
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,7 +146,9 @@ def settle(
             assert_never(outcome)
 
 
-def _after_failure(job: Standing, outcome: Failed | TimedOut | OutOfMemory, now: float, jitter: float) -> Change:
+def _after_failure(
+    job: Standing, outcome: Failed | TimedOut | OutOfMemory, now: float, jitter: float
+) -> Change:
     failures = job.failures + 1
     spent = {"failures": failures}
     if isinstance(outcome, TimedOut) and outcome.deadline:
@@ -161,7 +161,9 @@ def _after_failure(job: Standing, outcome: Failed | TimedOut | OutOfMemory, now:
     return _again(job, outcome, now, wait=wait, reason=Reason.RETRY, spent=spent)
 
 
-def _after_crash(job: Standing, outcome: Crashed | Lost, now: float, jitter: float, crash_limit: int) -> Change:
+def _after_crash(
+    job: Standing, outcome: Crashed | Lost, now: float, jitter: float, crash_limit: int
+) -> Change:
     moved = job.saved_now > job.saved_n
     crashes = 1 if moved else job.crashes + 1
     spent = {"crashes": crashes, "saved_n": max(job.saved_now, job.saved_n)}

@@ -1,0 +1,250 @@
+"""The native engine: a worker that claims jobs from the store as fast as it has free slots.
+
+One main thread supervises everything and does no work of its own: attempts are coroutines that wait for
+their child. The store's writer thread does the commits, and takes what comes together in one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import uuid
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import msgspec
+
+from overnight.engines.lease import Lease
+from overnight.engines.running import Running, Slots
+from overnight.engines.served import ServedSources
+from overnight.errors import StoreError
+from overnight.runner.guarding import Guarding
+from overnight.runner.processes import adopt_orphans
+from overnight.sources import Source
+from overnight.store import Store, jobs, reading, workers
+from overnight.store.lanes import Ask
+from overnight.upkeep import Upkeep
+
+log = logging.getLogger("overnight.worker")
+
+#: Without a bell, the store is asked so often whether there is work.
+_POLL_EVERY = 1.0
+
+#: What still runs so long after a hand-over was asked for is killed, in seconds.
+HANDOVER_LIMIT = 25.0
+
+
+class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a worker works.
+
+    Attributes:
+        slots: how many attempts it runs at once.
+        queues: which queues it serves; None for all.
+        memory_budget: bytes that the limits of its jobs may add up to.
+        lease: seconds after which others may take its jobs, unless it is renewed.
+        idle: leave after so many seconds without work; None to stay.
+        all_files: serve every source that a queued job comes from.
+    """
+
+    slots: int
+    memory_budget: int
+    queues: frozenset[str] | None = None
+    lease: float = 30.0
+    idle: float | None = None
+    all_files: bool = False
+
+
+class Worker:
+    """Serves sources from a store until it is told to leave."""
+
+    def __init__(self, store: Store, sources: Sequence[Source], options: WorkerOptions) -> None:
+        self.id = uuid.uuid4().hex
+        self.options = options
+        self._store = store
+        self._given = sources
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        self._left = asyncio.Event()
+        self._is_leaving = False
+        self._defect: BaseException | None = None
+        self._duties: set[asyncio.Task[None]] = set()
+        self._lock = workers.take_lock(store.home, self.id)
+        self._served = ServedSources(worker=self.id, lock=self._lock, on_change=self._tell_sources)
+        self._guarding = Guarding(worker=self.id, lock=self._lock)
+        self._lease = Lease(
+            store, self.id, options.lease, self._guarding.page, on_cancel=self._cancel, on_loss=self._give_up
+        )
+        self._slots = Slots(options.slots, options.memory_budget)
+        self._running = Running(
+            store,
+            self.id,
+            self._slots,
+            served=self._served,
+            guarding=self._guarding,
+            lease=self._lease,
+            on_room=self._make_room,
+        )
+        self._bell = store.bells.listen_work(self.id)
+        self._busy_at = store.clock.steady()
+
+    # -- the whole life ------------------------------------------------------------------------------
+
+    async def serve(self) -> bool:
+        """Work until told to leave; False if the worker was given up by others and must begin anew."""
+        adopt_orphans()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self.leave)
+        self._loop.add_reader(self._bell.fileno(), self._hear_bell)
+        await self._lease.register(
+            slots=self.options.slots,
+            queues=self.options.queues,
+            memory_budget=self.options.memory_budget,
+        )
+        upkeep = Upkeep(self._store, self.id)
+        for duty in (
+            self._lease.keep(), self._claim(), self._running.watch(), upkeep.keep(), self._load(),
+        ):  # fmt: skip
+            self._start(duty)
+        try:
+            await self._left.wait()
+            if self._defect is not None:
+                raise self._defect
+            return not self._lease.is_lost
+        finally:
+            await self._close()
+
+    async def _load(self) -> None:
+        await asyncio.gather(*(self._served.add(source) for source in self._given))
+        while True:
+            self._served.look_for_changes()
+            if self.options.all_files:
+                for key in self._store.read(reading.queued_files):
+                    await self._served.add(Source.parse(key))
+            await asyncio.sleep(_POLL_EVERY)
+
+    def leave(self) -> None:
+        """Hand over what runs and leave; called again, leave at once."""
+        if self._is_leaving:
+            self._start(self._running.kill())
+        else:
+            self._is_leaving = True
+            self._start(self._hand_over())
+
+    async def _hand_over(self) -> None:
+        await self._lease.say_leaving()
+        await self._running.hand_over(HANDOVER_LIMIT)
+        await self._lease.end()
+        self._left.set()
+
+    def _give_up(self) -> None:
+        """Others have our jobs: end what is left of them here."""
+        self._is_leaving = True
+        self._start(self._end())
+
+    async def _end(self) -> None:
+        await self._running.kill()
+        self._left.set()
+
+    async def _close(self) -> None:
+        for duty in self._duties:
+            duty.cancel()
+        await asyncio.gather(*self._duties, return_exceptions=True)
+        self._loop.remove_reader(self._bell.fileno())
+        self._bell.close()
+        self._served.close()
+        await self._guarding.close()
+        workers.release_lock(self._store.home, self.id, self._lock)
+
+    def _start(self, duty: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(duty)
+        self._duties.add(task)
+        task.add_done_callback(self._finish)
+
+    def _finish(self, duty: asyncio.Task[None]) -> None:
+        """Let go of a duty; a defect of ours ends the worker, and its jobs are taken back by another."""
+        self._duties.discard(duty)
+        if not duty.cancelled() and duty.exception() is not None:
+            self._defect = duty.exception()
+            self._left.set()
+
+    # -- claims --------------------------------------------------------------------------------------
+
+    def _hear_bell(self) -> None:
+        self._bell.drain()
+        self._lease.look_for_orders()
+        self._wake.set()
+
+    def _make_room(self) -> None:
+        self._busy_at = self._store.clock.steady()
+        self._wake.set()
+
+    def _cancel(self, jobs: Sequence[str]) -> None:
+        self._running.cancel(jobs)
+
+    def _tell_sources(self) -> None:
+        self._lease.tell_sources(self._served.describe())
+        self._wake.set()
+
+    async def _claim(self) -> None:
+        """Claim while there is room: on a bell, when a slot frees, when a job is due, and each second."""
+        while not self._is_leaving:
+            self._wake.clear()
+            while self._has_room() and await self._claim_some():
+                pass
+            try:
+                await asyncio.wait_for(self._wake.wait(), self._patience())
+            except TimeoutError:
+                if self._is_idle_for_long() and await self._leave_if_idle():
+                    return
+
+    def _has_room(self) -> bool:
+        may_start = self._lease.holds() and self._guarding.stands.is_set()
+        return bool(self._slots.free) and may_start and not self._is_leaving
+
+    async def _claim_some(self) -> bool:
+        """Claim for the free slots; say whether there may be more."""
+        self._served.look_for_changes()
+        tasks = self._served.tasks()
+        if not tasks:
+            return False
+        ask = Ask(
+            worker=self.id,
+            served=tasks,
+            queues=self.options.queues,
+            slots=len(self._slots.free),
+            all_slots=self._slots.count,
+            memory=self._slots.memory,
+            all_memory=self.options.memory_budget,
+        )
+        try:
+            claims = await asyncio.wrap_future(self._store.send(jobs.claim, ask))
+        except StoreError as error:
+            log.warning("claims stop for a moment: %s", error.message)
+            await asyncio.sleep(_POLL_EVERY)
+            return False
+        for claim in claims:
+            self._start(self._running.take(claim))
+        return bool(claims)
+
+    def _patience(self) -> float:
+        due = self._store.read(reading.next_due)
+        if due is None:
+            return _POLL_EVERY
+        return min(max(due - self._store.clock.now(), 0.001), _POLL_EVERY)
+
+    # -- leaving when idle ---------------------------------------------------------------------------
+
+    def _is_idle_for_long(self) -> bool:
+        idle = self.options.idle
+        if idle is None or self._running.claims or self._is_leaving:
+            return False
+        return self._store.clock.steady() - self._busy_at >= idle
+
+    async def _leave_if_idle(self) -> bool:
+        """Leave, unless a job that we serve has come in this very moment."""
+        if not await asyncio.wrap_future(self._store.send(workers.leave_if_idle, self.id)):
+            return False
+        self._is_leaving = True
+        self._left.set()
+        return True

@@ -1,0 +1,232 @@
+"""The attempts that a worker runs: from a claim to its settling, in the slots that there are."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from overnight.engines.lease import Lease
+from overnight.engines.served import ServedSources
+from overnight.errors import Fenced, StoreError
+from overnight.jobs import Claim
+from overnight.outcome import Cancelled, Interrupted, Outcome
+from overnight.runner import reaping
+from overnight.runner.attempt import Attempt
+from overnight.runner.guarding import Guarding
+from overnight.runner.nursery import Child, Zygote
+from overnight.runner.sampling import EVERY
+from overnight.store import Store, changing, jobs, saves
+from overnight.store.changing import ProcessNote, ProgressNote
+from overnight.store.logs import Line
+from overnight.store.transaction import Transaction
+from overnight.store.writer import urgent
+
+log = logging.getLogger("overnight.worker")
+
+#: A settle that the store cannot take is tried again after so long, in seconds, while the lease lasts.
+_SETTLE_AGAIN = 1.0
+
+#: Who waits for attempts to end looks so often, in seconds.
+_LOOK_EVERY = 0.02
+
+
+class Slots:
+    """Room for attempts: slots and memory.
+
+    Attributes:
+        count: how many slots there are, and `free`, the numbers of those that are free.
+    """
+
+    def __init__(self, count: int, memory: int) -> None:
+        self.count = count
+        self.free = list(range(count))
+        self._memory = memory
+        self._taken: dict[str, tuple[list[int], int]] = {}
+
+    @property
+    def memory(self) -> int:
+        """Bytes of the memory budget that are free."""
+        return self._memory - sum(memory for _, memory in self._taken.values())
+
+    def take(self, claim: Claim) -> int:
+        """Give a claim the slots that it needs; return the number of its first."""
+        wanted = min(claim.options.cpus, self.count)
+        slots = [heapq.heappop(self.free) for _ in range(wanted)]
+        self._taken[claim.job] = slots, claim.options.memory or 0
+        return slots[0]
+
+    def give_back(self, claim: Claim) -> None:
+        """Free what a claim had."""
+        slots, _ = self._taken.pop(claim.job)
+        for slot in slots:
+            heapq.heappush(self.free, slot)
+
+
+class Running:
+    """Runs claims.
+
+    Attributes:
+        slots: the room that there is.
+        claims: by job, what is claimed and not settled yet.
+        attempts: by job, those of them that a child works on.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        worker: str,
+        slots: Slots,
+        *,
+        served: ServedSources,
+        guarding: Guarding,
+        lease: Lease,
+        on_room: Callable[[], None],
+    ) -> None:
+        self.slots = slots
+        self.claims: dict[str, Claim] = {}
+        self.attempts: dict[str, Attempt] = {}
+        self._store = store
+        self._worker = worker
+        self._served = served
+        self._guarding = guarding
+        self._lease = lease
+        self._on_room = on_room
+        self._noted: set[str] = set()
+
+    def take(self, claim: Claim) -> Coroutine[Any, Any, None]:
+        """Give a claim its slots at once; the coroutine runs it to its outcome, and settles it."""
+        slot = self.slots.take(claim)
+        self.claims[claim.job] = claim
+        return self._run(claim, slot)
+
+    async def _run(self, claim: Claim, slot: int) -> None:
+        try:
+            attempt, outcome = await self._attempt(claim, slot)
+        finally:
+            self._guarding.page.set_slot(slot, 0)
+            self.slots.give_back(claim)
+            self.attempts.pop(claim.job, None)
+            self._noted.discard(claim.job)
+            self._on_room()
+        try:
+            if outcome is not None:
+                await self._settle(claim, outcome, attempt)
+        finally:
+            self.claims.pop(claim.job, None)
+
+    async def _attempt(self, claim: Claim, slot: int) -> tuple[Attempt | None, Outcome | None]:
+        zygote = self._served.zygote_of(claim.source)
+        if claim.cancel_requested:
+            return None, Cancelled("asked")
+        if zygote is None:
+            return None, Interrupted("asked")
+        child = await zygote.take(ahead=len(self.slots.free))
+        if child.ended.is_set():
+            return None, Interrupted("killed")
+        self._guarding.page.set_slot(slot, child.pid)
+        if not self._lease.holds():
+            zygote.dismiss(child)
+            return None, None  # too late to start anything: others will take it back
+        return await self._work(claim, zygote, child)
+
+    async def _work(self, claim: Claim, zygote: Zygote, child: Child) -> tuple[Attempt, Outcome]:
+        attempt = Attempt(
+            claim,
+            child,
+            directory=str(self._store.home / "jobs" / claim.job),
+            write_save=lambda n, data: self._store.send(saves.write, claim.job, claim.attempt, n, data),
+            write_lines=lambda lines: self._write_lines(claim, lines),
+            now=self._store.clock.now,
+        )
+        self.attempts[claim.job] = attempt
+        kills = self._guarding.page.kills
+        mark = f"{self._worker}:{claim.job}:{claim.attempt}"
+        await attempt.run(mark, bury_orphans=self._bury_orphans)
+        zygote.served += 1
+        zygote.bury(child)
+        return attempt, attempt.outcome(guard_killed=self._guarding.page.kills > kills)
+
+    async def _bury_orphans(self) -> None:
+        await reaping.bury_orphans(self._served.pids() | {self._guarding.pid})
+
+    def _write_lines(self, claim: Claim, lines: Sequence[Line]) -> None:
+        # A late writer can only add to its own attempt; past the lease even that belongs to nobody.
+        if self._lease.holds():
+            self._store.logs.append(claim.job, claim.attempt, lines)
+
+    async def _settle(self, claim: Claim, outcome: Outcome, attempt: Attempt | None) -> None:
+        if attempt is not None and attempt.has_spoken:
+            await asyncio.wrap_future(self._store.logs.flushed())
+        while True:
+            try:
+                await asyncio.wrap_future(self._store.send(_settle, claim, outcome, attempt))
+                return
+            except Fenced:
+                log.warning("job %s: attempt %d came too late to be settled", claim.job, claim.attempt)
+                return
+            except StoreError as error:
+                log.warning("job %s cannot be settled yet: %s", claim.job, error.message)
+                await asyncio.sleep(_SETTLE_AGAIN)
+
+    # -- while they run ------------------------------------------------------------------------------
+
+    async def watch(self) -> None:
+        """Look at what runs until cancelled: memory, and progress for those who watch."""
+        while True:
+            await asyncio.sleep(EVERY)
+            progress, processes = [], []
+            for job, attempt in self.attempts.items():
+                attempt.sample()
+                if attempt.is_fresh:
+                    attempt.is_fresh = False
+                    progress.append(ProgressNote(job, attempt.claim.attempt, attempt.progress))
+                if job not in self._noted:
+                    # Not at the start: short jobs would pay a write for what nobody has time to read.
+                    self._noted.add(job)
+                    processes.append(ProcessNote(job, attempt.claim.attempt, attempt.child.pid))
+            if progress or processes:
+                self._store.send(changing.note, progress, processes)
+
+    def cancel(self, jobs: Sequence[str]) -> None:
+        """Stop those of these jobs that run here."""
+        for job in jobs:
+            if attempt := self.attempts.get(job):
+                attempt.stop("cancel")
+
+    async def hand_over(self, limit: float) -> None:
+        """Ask all to stop at their next saving point; after so many seconds kill the rest."""
+        for attempt in list(self.attempts.values()):
+            attempt.stop("handover")
+        until = asyncio.get_running_loop().time() + limit
+        while self.claims and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(_LOOK_EVERY)
+        await self.kill()
+
+    async def kill(self) -> None:
+        """Kill all that run, and return when they are settled."""
+        for attempt in list(self.attempts.values()):
+            await attempt.kill()
+        while self.claims:
+            await asyncio.sleep(_LOOK_EVERY)
+
+
+@urgent
+def _settle(tx: Transaction, claim: Claim, outcome: Outcome, attempt: Attempt | None) -> None:
+    """Write an attempt's last progress and what becomes of its job, in one transaction."""
+    if attempt is None:
+        jobs.settle(tx, claim.job, claim.attempt, outcome)
+        return
+    if attempt.is_fresh:
+        changing.note(tx, [ProgressNote(claim.job, claim.attempt, attempt.progress)])
+    jobs.settle(
+        tx,
+        claim.job,
+        claim.attempt,
+        outcome,
+        detail={"pid": attempt.child.pid},
+        cpu_seconds=attempt.cpu_seconds,
+        peak_memory=attempt.sampler.peak,
+    )

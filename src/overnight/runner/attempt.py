@@ -1,0 +1,310 @@
+"""One attempt, from its claim to its outcome: the worker's side.
+
+    start ─▶ listen (progress, output, saves) ─▶ the child's last word, or its end ─▶ reap ─▶ verdict
+
+Between them stand the ways to end it early: cancel, timeout, deadline, memory, hand-over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import msgspec
+
+from overnight.errors import Fenced, StoreError
+from overnight.inside.messages import (
+    Logged,
+    Progressed,
+    Raised,
+    Returned,
+    Save,
+    Saved,
+    Start,
+    Stop,
+    Stopping,
+    decode_up,
+)
+from overnight.jobs import Claim
+from overnight.outcome import Outcome
+from overnight.progress import Meter, Progress
+from overnight.runner.frames import FrameReader, NoFrame
+from overnight.runner.nursery import Child
+from overnight.runner.output import Stream
+from overnight.runner.processes import send_signal
+from overnight.runner.reaping import kill_tree
+from overnight.runner.sampling import Sampler
+from overnight.runner.verdict import Seen, verdict
+from overnight.store.logs import Line
+
+#: Between asking a function to stop and telling it by a signal.
+_ASKING = 0.5
+
+#: A job that grows past its memory limit is not given longer than this.
+_MEMORY_GRACE = 2.0
+
+#: After the processes are dead, their pipes are read for this long at most.
+_LAST_READ = 1.0
+
+SaveWriter = Callable[[int, bytes], Future[None]]
+LineWriter = Callable[[Sequence[Line]], None]
+
+_encode_options = msgspec.json.Encoder().encode
+
+
+class Attempt:
+    """One attempt that runs in a child.
+
+    Attributes:
+        claim: the right under which it runs.
+        progress: how far along it is, by its own words.
+        is_fresh: whether `progress` has changed since somebody took it.
+        has_spoken: whether it has printed or logged anything.
+        sampler: what its processes use.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        child: Child,
+        *,
+        directory: str,
+        write_save: SaveWriter,
+        write_lines: LineWriter,
+        now: Callable[[], float],
+    ) -> None:
+        self.claim = claim
+        self.child = child
+        self.progress = Progress()
+        self.is_fresh = False
+        self.has_spoken = False
+        self.sampler = Sampler(child.pid, claim.options.memory)
+        self._directory = directory
+        self._write_save = write_save
+        self._write_lines = write_lines
+        self._now = now
+        self._loop = asyncio.get_running_loop()
+        self._reader = FrameReader(child.wire)
+        self._streams = [Stream("stdout", child.out), Stream("stderr", child.err)]
+        self._meter = Meter()
+        self._last: Returned | Raised | None = None
+        self._spoken = asyncio.Event()
+        self._nonsense: str | None = None
+        self._stop: str | None = None
+        self._stopped_by: str | None = None
+        self._stopping: asyncio.Task[None] | None = None
+        self._began = time.monotonic()
+        self._timers: list[asyncio.TimerHandle] = []
+
+    # -- the way through -----------------------------------------------------------------------------
+
+    async def run(self, mark: str, *, bury_orphans: Callable[[], Awaitable[None]]) -> None:
+        """Start the function, and return when nothing of it is left and all that it said is read.
+
+        Args:
+            mark: what its processes carry in their environment.
+            bury_orphans: ends what a dead child has left behind.
+        """
+        self._listen()
+        self._set_timers()
+        claim = self.claim
+        self.child.send(
+            Start(
+                job=claim.job,
+                attempt=claim.attempt,
+                task=claim.task,
+                options=_encode_options(claim.options),
+                input=claim.input,
+                saved=claim.saved,
+                saved_n=claim.saved_n,
+                directory=self._directory,
+                mark=mark,
+            )
+        )
+        await self.child.ended.wait()
+        for timer in self._timers:
+            timer.cancel()
+        if self._stopping is not None:
+            await self._stopping
+        await bury_orphans()  # before the last read: what they hold open would never end
+        await self._read_to_the_end()
+        for descriptor in (self.child.wire, self.child.out, self.child.err):
+            self._loop.remove_reader(descriptor)
+
+    def outcome(self, *, guard_killed: bool) -> Outcome:
+        """Name what the attempt came to, now that it has ended."""
+        child = self.child
+        return verdict(
+            Seen(
+                options=self.claim.options,
+                last=self._last,
+                code=child.code,
+                stop=self._stop,
+                stopped_by=self._stopped_by,
+                guard_killed=guard_killed and child.code == -signal.SIGKILL,
+                zygote_died=child.zygote_died,
+                nonsense=self._nonsense,
+                peak=self.sampler.peak,
+                took=time.monotonic() - self._began,
+            )
+        )
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time that the attempt has used."""
+        return max(self.child.cpu_seconds, self.sampler.cpu_seconds)
+
+    def sample(self) -> None:
+        """Look at what the processes use; too much memory ends the attempt."""
+        if not self.child.ended.is_set():
+            self.sampler.look()
+            if self.sampler.is_over:
+                self.stop("memory")
+
+    # -- stopping ------------------------------------------------------------------------------------
+
+    def stop(self, why: str) -> None:
+        """End the attempt: ask, then tell, then kill; a hand-over only asks.
+
+        A second reason changes nothing, unless the first was only a hand-over.
+        """
+        if self.child.ended.is_set() or self._stop not in (None, "handover") or why == self._stop:
+            return
+        self._stop = why
+        self.child.send(Stop(why))
+        if why != "handover":
+            self._stopping = asyncio.ensure_future(self._insist(why))
+
+    async def kill(self) -> None:
+        """End the attempt at once."""
+        if not self.child.ended.is_set():
+            self._stopped_by = "killed"
+            await kill_tree(self.child.pid)
+
+    async def _insist(self, why: str) -> None:
+        grace = self.claim.options.grace
+        if why == "memory":
+            grace = min(grace, _MEMORY_GRACE)
+        asking = min(_ASKING, grace / 2)
+        if await self._has_ended(asking):
+            return
+        if self._stopped_by is None:
+            self._stopped_by = "terminated"
+            send_signal(self.child.pid, signal.SIGTERM)
+        if await self._has_ended(grace / 2 - asking):
+            return
+        # Late in the grace once more: a bare `except` may have swallowed the first.
+        send_signal(self.child.pid, signal.SIGTERM)
+        if await self._has_ended(grace / 2):
+            return
+        if self._last is None:
+            self._stopped_by = "killed"
+        await kill_tree(self.child.pid)
+
+    async def _has_ended(self, within: float) -> bool:
+        try:
+            await asyncio.wait_for(self.child.ended.wait(), max(within, 0))
+        except TimeoutError:
+            return False
+        return True
+
+    def _set_timers(self) -> None:
+        options = self.claim.options
+        if options.timeout is not None:
+            self._timers.append(self._loop.call_later(options.timeout, self.stop, "timeout"))
+        if self.claim.deadline_at is not None:
+            left = max(self.claim.deadline_at - self._now(), 0.0)
+            self._timers.append(self._loop.call_later(left, self.stop, "deadline"))
+
+    # -- listening -----------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        self._loop.add_reader(self.child.wire, self._hear)
+        for stream in self._streams:
+            self._loop.add_reader(stream.descriptor, self._read_stream, stream)
+
+    def _hear(self) -> None:
+        try:
+            messages = [decode_up(payload) for payload in self._reader.read()]
+        except (NoFrame, msgspec.DecodeError) as nonsense:
+            self._nonsense = str(nonsense)
+            self._loop.remove_reader(self.child.wire)
+            self._stopping = asyncio.ensure_future(kill_tree(self.child.pid))
+            return
+        for message in messages:
+            self._obey(message)
+        if self._reader.is_ended:
+            self._loop.remove_reader(self.child.wire)
+
+    def _obey(self, message: Any) -> None:
+        match message:
+            case Progressed():
+                self._note_progress(message)
+            case Logged(at, stream, level, logger, text):
+                line = Line(at=at, stream=stream, text=text, level=level, logger=logger)
+                self._write([line])
+            case Save(n, data):
+                self._save(n, data)
+            case Stopping(how):
+                self._stopped_by = how
+            case Returned() | Raised():
+                self._last = message
+
+    def _note_progress(self, said: Progressed) -> None:
+        if said.done is not None:
+            self._meter.note(said.done, at=time.monotonic())
+        rate, basis = self._meter.rate()
+        self.progress = Progress(
+            done=said.done, total=said.total, message=said.message, rate=rate, basis=basis
+        )
+        self.is_fresh = True
+
+    def _save(self, n: int, data: bytes) -> None:
+        def answer(written: Future[None]) -> None:
+            error = written.exception()
+            if error is None:
+                self._loop.call_soon_threadsafe(self.child.send, Saved(n))
+            elif isinstance(error, Fenced):
+                self._loop.call_soon_threadsafe(self._be_fenced)
+            elif not isinstance(error, StoreError):
+                raise error  # a store that is full or busy only leaves the older save standing
+
+        self._write_save(n, data).add_done_callback(answer)
+
+    def _write(self, lines: Sequence[Line]) -> None:
+        self.has_spoken = True
+        self._write_lines(lines)
+
+    def _be_fenced(self) -> None:
+        self._stop = self._stop or "fenced"
+        self._stopping = asyncio.ensure_future(self.kill())
+
+    def _read_stream(self, stream: Stream) -> None:
+        lines = stream.read(at=self._now())
+        if lines:
+            self._write(lines)
+        if stream.is_ended:
+            self._loop.remove_reader(stream.descriptor)
+
+    async def _read_to_the_end(self) -> None:
+        """Read what the dead have left in their pipes."""
+        until = time.monotonic() + _LAST_READ
+        while not self._all_read() and time.monotonic() < until:
+            if not self._reader.is_ended and self._nonsense is None:
+                self._hear()
+            for stream in self._streams:
+                if not stream.is_ended:
+                    self._read_stream(stream)
+            if not self._all_read():
+                await asyncio.sleep(0.001)
+        for stream in self._streams:
+            if rest := stream.rest(at=self._now()):
+                self._write(rest)
+
+    def _all_read(self) -> bool:
+        spoken = self._reader.is_ended or self._nonsense is not None
+        return spoken and all(stream.is_ended for stream in self._streams)

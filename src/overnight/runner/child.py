@@ -1,0 +1,173 @@
+"""The child: a process that runs one attempt, from its start message to its last word.
+
+It never returns and never runs what its zygote would run at exit: when the function has ended and its
+outcome is sent, the process is over, whatever threads or hooks the function left behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, NoReturn
+
+import msgspec
+
+from overnight.errors import BadTask, NotFound, SourceBroken
+from overnight.inside import context
+from overnight.inside import logging as job_logging
+from overnight.inside.context import Inside
+from overnight.inside.link import Link
+from overnight.inside.messages import Ready, Start
+from overnight.options import Options
+from overnight.runner import limits
+from overnight.runner.calling import call
+from overnight.runner.frames import Wire
+from overnight.runner.processes import adopt_orphans, die_with_parent, overwrite_mark
+from overnight.runner.raising import refused
+from overnight.sources import Source
+from overnight.tasks import Task, find_task, tasks_of
+
+_read_options = msgspec.json.Decoder(Options)
+
+
+class _Prepared:
+    """What a process has made ready once, for itself or for all children that it forks."""
+
+    tasks: dict[str, Task[..., Any, Any]]
+    threads: limits.ThreadLimits
+
+
+_prepared = _Prepared()
+
+
+def prepare(source: Source) -> dict[str, Task[..., Any, Any]]:
+    """Import a source and make ready what every child needs; return its tasks.
+
+    Raises:
+        SourceBroken: it fails to import.
+    """
+    _prepared.tasks = tasks_of(source)
+    _prepared.threads = limits.ThreadLimits()
+    return _prepared.tasks
+
+
+def launch(descriptors: list[int], source: str, parent: int) -> NoReturn:
+    """Replace this process by a fresh interpreter that imports the source itself."""
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, True)
+    numbers = ",".join(map(str, descriptors))
+    command = [sys.executable, "-P", "-m", "overnight.runner.child", numbers, str(parent), source]
+    os.execv(sys.executable, command)
+
+
+def main() -> None:
+    """Be a child that was launched, not forked: descriptors, parent and source stand in the arguments."""
+    numbers, parent, key = sys.argv[1:4]
+    live([int(number) for number in numbers.split(",")], Source.parse(key), int(parent), is_fresh=True)
+
+
+def live(descriptors: list[int], source: Source, parent: int, *, is_fresh: bool = False) -> NoReturn:
+    """Wait for work, do it, and end.
+
+    Args:
+        descriptors: the socket to the worker, and the pipes for stdout and stderr.
+        source: what the task comes from; imported already unless this process is fresh.
+        parent: the zygote, with which this process dies.
+        is_fresh: whether this process has still to import the source.
+    """
+    code = 1
+    try:
+        os.setsid()
+        die_with_parent(parent)
+        adopt_orphans()
+        wire = Wire(_take_over(descriptors))
+        failure = _import(source) if is_fresh else None
+        wire.send(Ready())
+        messages = wire.receive()
+        if messages:
+            _run(messages[0], source, wire, failure)
+            code = 0
+    except BaseException:
+        # Nothing of the function's reaches this place: it is our own defect, and belongs in the job's log.
+        logging.getLogger("overnight").exception("the process of the attempt failed")
+    finally:
+        _leave(code)
+
+
+def _take_over(descriptors: list[int]) -> socket.socket:
+    wire, out, err = descriptors
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    os.close(out)
+    os.close(err)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
+    return socket.socket(fileno=wire)
+
+
+def _import(source: Source) -> SourceBroken | None:
+    try:
+        prepare(source)
+    except SourceBroken as broken:
+        return broken
+    return None
+
+
+def _leave(code: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        # A pipe that nobody reads any more, or a stream that the function closed: nothing is left to lose.
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def _run(start: Start, source: Source, wire: Wire, failure: SourceBroken | None) -> None:
+    overwrite_mark(start.mark)
+    limits.reseed()
+    options = _read_options.decode(start.options)
+    link = Link(wire)
+    inside = Inside.of(start, options.owner, link)
+    context.enter_process(inside)
+    job_logging.install(inside)
+    signal.signal(signal.SIGTERM, _on_terminate(link))
+    try:
+        if failure is not None:
+            raise failure
+        task = _prepared.tasks.get(start.task) or find_task(source, start.task)
+    except (NotFound, BadTask, SourceBroken) as error:
+        link.close(refused(error))
+        return
+    _prepared.threads.set(options.cpus)
+    if options.memory is not None:
+        limits.limit_memory(options.memory)
+    last = call(task, start, options, inside)
+    link.stop.end()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # as in _leave
+            stream.flush()
+    link.close(last)
+
+
+def _on_terminate(link: Link) -> Callable[[int, FrameType | None], None]:
+    """Return what SIGTERM does: stop the coroutine that runs, or else whatever runs, by an exception."""
+
+    def terminate(_number: int, _frame: FrameType | None) -> None:
+        # At first a coroutine's own cancellation is the gentler way; if it blocks, the second call raises.
+        if link.on_stop is not None and link.stop.raised is None and not link.stop.is_over:
+            link.stop.asked = link.stop.asked or "terminated"
+            link.on_stop()
+            return
+        link.stop.signalled("terminated")
+
+    return terminate
+
+
+if __name__ == "__main__":
+    main()

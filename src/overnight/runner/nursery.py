@@ -1,0 +1,284 @@
+"""The worker's side of its zygotes: one for each source, and the children that they forked.
+
+A child is forked ahead of its work, so that a start costs a message instead of a fork. Only the main
+thread makes processes: the signal that ends a child with its parent hangs on the thread that made it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from overnight.inside.messages import Down
+from overnight.inside.messages import encode as encode_message
+from overnight.runner.birth import Broken, Bury, Ended, Fork, Forked, Loaded, Order, decode_word, encode
+from overnight.runner.frames import FrameReader, NoFrame, frame, send_with_descriptors
+from overnight.runner.processes import MARK, kill_group, padded_mark, send_signal
+from overnight.runner.reaping import kill_tree, reap
+from overnight.sources import Source
+
+#: A source that takes longer than this to import is called broken.
+IMPORT_LIMIT = 60.0
+
+#: A child reads at once or is stuck.
+_SENDING = 5.0
+
+
+class Child:
+    """A forked process, as its worker sees it.
+
+    Attributes:
+        pid: its process; 0 until the zygote has told.
+        wire, out, err: our ends of its socket and of its output pipes.
+        code: how it ended (exit code, or minus the signal), None while it lives.
+        cpu_seconds: processor time, known when it has ended.
+        zygote_died: it ended together with its zygote.
+    """
+
+    def __init__(self, wire: socket.socket, out: int, err: int) -> None:
+        self.wire = wire
+        self.out = out
+        self.err = err
+        self.pid = 0
+        self.code: int | None = None
+        self.cpu_seconds = 0.0
+        self.zygote_died = False
+        self.born = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    def send(self, message: Down) -> None:
+        """Send a message down; a child that does not take it has ended, or is ended here."""
+        if self.ended.is_set():
+            return
+        try:
+            self.wire.settimeout(_SENDING)
+            self.wire.sendall(frame(encode_message(message)))
+            self.wire.setblocking(False)
+        except OSError:  # gone, or so stuck that half a message is in its socket: nothing sane can follow
+            send_signal(self.pid, signal.SIGKILL)
+
+    def end(self, code: int | None, cpu_seconds: float = 0.0) -> None:
+        """Note that the process has ended."""
+        self.code = code
+        self.cpu_seconds = cpu_seconds
+        self.born.set()
+        self.ended.set()
+
+    def close(self) -> None:
+        """Close our ends."""
+        self.wire.close()
+        os.close(self.out)
+        os.close(self.err)
+
+
+class Zygote:
+    """One zygote process and the children that it forked.
+
+    Attributes:
+        loaded: what it found in its source, once it has imported it.
+        broken: the traceback of an import that failed, or words about a zygote that died.
+        files: the files of the source as they were imported.
+        served: how many of its children have done their work.
+    """
+
+    def __init__(self, source: Source, *, worker: str, lock: int, on_end: Callable[[Zygote], None]) -> None:
+        self.source = source
+        self.loaded: Loaded | None = None
+        self.broken: str | None = None
+        self.files: Sequence[tuple[str, int, int]] = []
+        self.ready = asyncio.Event()
+        self.is_retired = False
+        self.served = 0
+        self._on_end = on_end
+        self._tickets = 0
+        self._waiting: dict[int, Child] = {}
+        self._ahead: deque[Child] = deque()
+        self._children: dict[int, Child] = {}
+        self._loop = asyncio.get_running_loop()
+        self._spawn(worker, lock)
+
+    @property
+    def pid(self) -> int:
+        """The zygote's process."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether children can be had from it."""
+        return self._process.returncode is None and self.broken is None
+
+    def _spawn(self, worker: str, lock: int) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            descriptor = theirs.fileno()
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "overnight.runner.zygote",
+                 str(descriptor), str(os.getpid()), self.source.key, "import"],
+                pass_fds=(descriptor, lock),
+                env={**os.environ, MARK: padded_mark(worker)},
+                stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        self._wire = ours
+        self._reader = FrameReader(ours)
+        ours.setblocking(False)
+        self._loop.add_reader(ours, self._hear)
+        self._ending = os.pidfd_open(self._process.pid)
+        self._loop.add_reader(self._ending, self._notice_death)
+        self._late = self._loop.call_later(IMPORT_LIMIT, self._give_up)
+
+    # -- children ------------------------------------------------------------------------------------
+
+    async def take(self, *, ahead: int) -> Child:
+        """Return a child that has no work yet, and have `ahead` others forked for those who come next."""
+        child = self._ahead.popleft() if self._ahead else self._order_child()
+        self.keep_ahead(ahead)
+        await child.born.wait()
+        return child
+
+    def keep_ahead(self, count: int) -> None:
+        """Have so many children forked ahead of their work."""
+        while len(self._ahead) < count and self.is_alive and not self.is_retired:
+            self._ahead.append(self._order_child())
+
+    def _order_child(self) -> Child:
+        ours, theirs = socket.socketpair()
+        out, out_theirs = os.pipe()
+        err, err_theirs = os.pipe()
+        child = Child(ours, out, err)
+        ours.setblocking(False)
+        self._tickets += 1
+        self._waiting[self._tickets] = child
+        with theirs:
+            self._order(Fork(self._tickets), [theirs.fileno(), out_theirs, err_theirs])
+        os.close(out_theirs)
+        os.close(err_theirs)
+        return child
+
+    def bury(self, child: Child) -> None:
+        """Let the number of a child that has ended be given to others."""
+        if self._children.pop(child.pid, None) is not None:
+            self._order(Bury(child.pid), [])
+        child.close()
+        if self.is_retired and not self._children:
+            self.close()
+
+    def retire(self) -> None:
+        """Fork no more children; leave with the last that works."""
+        self.is_retired = True
+        while self._ahead:
+            self.dismiss(self._ahead.popleft())
+        if not self._children:
+            self.close()
+
+    def dismiss(self, child: Child) -> None:
+        """Send a child home that never got work: it leaves when its socket closes."""
+
+        async def wait() -> None:
+            await child.born.wait()
+            child.wire.shutdown(socket.SHUT_RDWR)
+            await child.ended.wait()
+            self.bury(child)
+
+        self._farewell = asyncio.ensure_future(wait())
+
+    # -- the zygote ----------------------------------------------------------------------------------
+
+    def _order(self, order: Order, descriptors: list[int]) -> None:
+        try:
+            self._wire.setblocking(True)
+            send_with_descriptors(self._wire, encode(order), descriptors)
+            self._wire.setblocking(False)
+        except OSError:  # it is dead, which is noticed and answered elsewhere
+            return
+
+    def _hear(self) -> None:
+        try:
+            payloads = self._reader.read()
+        except NoFrame:
+            self._give_up()
+            return
+        for payload in payloads:
+            match decode_word(payload):
+                case Loaded() as loaded:
+                    self.loaded, self.files = loaded, loaded.files
+                    self._be_ready()
+                case Broken(traceback, files):
+                    self.broken, self.files = traceback, files
+                    self._be_ready()
+                case Forked(ticket, pid):
+                    child = self._waiting.pop(ticket)
+                    child.pid = pid
+                    self._children[pid] = child
+                    child.born.set()
+                case Ended(pid, code, cpu_seconds):
+                    self._children[pid].end(code, cpu_seconds)
+                    self._forget_ahead(self._children[pid])
+        if self._reader.is_ended:
+            self._loop.remove_reader(self._wire)
+
+    def _forget_ahead(self, child: Child) -> None:
+        """A child that was killed before it got work must not be given any."""
+        if child in self._ahead:
+            self._ahead.remove(child)
+            self.bury(child)
+
+    def _be_ready(self) -> None:
+        self._late.cancel()
+        self.ready.set()
+
+    def _give_up(self) -> None:
+        self.broken = f"it was not imported after {IMPORT_LIMIT:.0f} s"
+        self._be_ready()
+        send_signal(self.pid, signal.SIGKILL)
+
+    def _notice_death(self) -> None:
+        self._loop.remove_reader(self._ending)
+        os.close(self._ending)
+        self._hear_the_rest()
+        code = self._process.wait()
+        if self.loaded is None and self.broken is None:
+            self.broken = f"its process ended with {code} while it was imported"
+        self._be_ready()
+        self._mourning = asyncio.ensure_future(self._take_in_children())
+
+    def _hear_the_rest(self) -> None:
+        while not self._reader.is_ended:
+            self._hear()
+        self._wire.close()
+
+    async def _take_in_children(self) -> None:
+        """Bury the children that a dead zygote left: the kernel kills them and makes them ours."""
+        left = [child for child in self._children.values() if child.code is None]
+        for child in left:
+            child.zygote_died = True
+            await kill_tree(child.pid)
+        until = time.monotonic() + 1.0
+        for child in left:
+            while (code := reap(child.pid)) is None and time.monotonic() < until:
+                await asyncio.sleep(0.002)
+            child.end(code)
+        for child in self._waiting.values():
+            child.zygote_died = True
+            child.end(None)
+        for child in self._ahead:
+            child.close()
+        self._waiting.clear()
+        self._ahead.clear()
+        self._children.clear()
+        self._on_end(self)
+
+    def close(self) -> None:
+        """Send the zygote home: it leaves when its socket closes, and its idle children with it."""
+        if self._process.returncode is None and not self._reader.is_ended:
+            self._wire.shutdown(socket.SHUT_RDWR)
+
+    def kill(self) -> None:
+        """End the zygote at once, and by the kernel's hand all its children."""
+        kill_group(self.pid)

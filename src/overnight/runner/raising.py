@@ -1,0 +1,107 @@
+"""What a child tells of an exception that ended its function."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+import msgspec
+
+from overnight.errors import GiveUp, OvernightError, ResultRefused, Retry, Snooze, Stopped, describe, hint_of
+from overnight.inside.messages import Raised
+from overnight.options import Options
+from overnight.retrying import class_name, is_retried
+
+#: A traceback longer than this keeps both its ends: where it began and what was raised.
+_LONGEST_TRACEBACK = 65536
+
+#: Libraries that run out of memory in their own words: torch's allocator, TensorFlow's, C++.
+_OUT_OF_MEMORY = ("allocate memory", "out of memory", "bad_alloc", "ResourceExhausted")
+
+_OURS = str(Path(__file__).parent.parent)
+
+
+def refused(error: BaseException) -> Raised:
+    """Tell of an attempt whose function was not even called: trying again would not help."""
+    return Raised(
+        type=_type_name(error), message=_message(error), traceback="", hint=hint_of(error), retried=False
+    )
+
+
+def tell(error: BaseException, options: Options, directory: Path) -> Raised:
+    """Tell of an exception that the function raised, or that its result caused.
+
+    Args:
+        error: the exception.
+        options: the job's, with what it counts as worth another attempt.
+        directory: where a result that was refused has been left.
+    """
+    kind = type(error)
+    told = Raised(
+        type=_type_name(error),
+        message=_message(error),
+        traceback=traceback_text(error),
+        hint=hint_of(error),
+        retried=is_retried(kind, options.retry_on),
+    )
+    match error:
+        case Stopped():
+            return _with(told, stopped=error.why, retried=False)
+        case Snooze() if options.at_most_once:
+            hint = "leave at_most_once out, or end the job and submit a new one with delay="
+            message = "a task with at_most_once has one start, so it cannot snooze"
+            return _with(told, message=message, hint=hint, retried=False)
+        case Snooze():
+            return _with(told, snooze=error.wait)
+        case Retry():
+            return _with(told, after=error.after, retried=True)
+        case GiveUp():
+            return _with(told, retried=False)
+        case ResultRefused():
+            hint = f"what could be written of it is in {directory}"
+            return _with(told, hint=f"{error.hint}; {hint}" if error.hint else hint, retried=False)
+        case SystemExit():
+            message = f"the task called sys.exit({error.code!r})"
+            return _with(told, message=message, hint="return, or raise GiveUp", retried=False)
+        case MemoryError():
+            return _with(told, memory=options.memory is not None)
+        case _ if options.memory is not None and _speaks_of_memory(told):
+            return _with(told, memory=True)
+        case _:
+            return told
+
+
+def traceback_text(error: BaseException) -> str:
+    """Return an exception's traceback from the user's first frame on, whatever its `__str__` does."""
+    shown = error.__traceback__
+    while shown is not None and shown.tb_frame.f_code.co_filename.startswith(_OURS):
+        shown = shown.tb_next
+    try:
+        text = "".join(traceback.format_exception(type(error), error, shown or error.__traceback__))
+    except Exception as broken:  # a chained exception can break the formatting in its own ways
+        text = f"{type(error).__name__}: its traceback cannot be shown ({type(broken).__name__})\n"
+    if len(text) > _LONGEST_TRACEBACK:
+        half = _LONGEST_TRACEBACK // 2
+        text = f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
+    return _speakable(text)
+
+
+def _message(error: BaseException) -> str:
+    return _speakable(error.message if isinstance(error, OvernightError) else describe(error))
+
+
+def _speakable(text: str) -> str:
+    """Lone surrogates are legal in a str and in no encoding: they would stop a message on its way."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _type_name(error: BaseException) -> str:
+    return class_name(type(error)).removeprefix("builtins.")
+
+
+def _speaks_of_memory(told: Raised) -> bool:
+    return any(words in told.message or words in told.type for words in _OUT_OF_MEMORY)
+
+
+def _with(told: Raised, **changes: object) -> Raised:
+    return msgspec.structs.replace(told, **changes)
