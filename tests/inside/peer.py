@@ -71,10 +71,15 @@ class Peer:
     def hang_up(self) -> None:
         """Cut the line as a killed process does; what was said before is heard."""
         self.link.abandon()
-        self._theirs.shutdown(socket.SHUT_WR)
-        self._thread.join()
+        self.drain()
         self._theirs.close()
         self._ours.close()
+
+    def drain(self) -> None:
+        """Hear all that was said, and nothing after it."""
+        if self._thread.is_alive():
+            self._theirs.shutdown(socket.SHUT_WR)
+            self._thread.join()
 
     def _listen(self) -> None:
         reader = FrameReader(self._ours)
