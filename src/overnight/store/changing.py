@@ -12,10 +12,10 @@ from overnight.errors import Conflict
 from overnight.jobs import ErrorInfo, Job, Kind, Reason, State
 from overnight.options import Options
 from overnight.progress import Progress
-from overnight.store.encoding import storable
+from overnight.store.encoding import storable, to_json
 from overnight.store.moving import Footing, move
 from overnight.store.reading import find
-from overnight.store.schema import is_running, job, may_become_void
+from overnight.store.schema import attempt, is_running, job, may_become_void
 from overnight.store.transaction import Statement, Transaction
 from overnight.store.writer import urgent
 from overnight.units import format_duration
@@ -199,3 +199,25 @@ def _note(tx: Transaction, note: ProgressNote) -> dict[str, Any]:
         "basis": said.basis,
         "progress_at": tx.now,
     }
+
+
+class ProcessNote(msgspec.Struct, frozen=True):
+    """Which process works on an attempt."""
+
+    job: str
+    attempt: int
+    pid: int
+
+
+_NOTE_PROCESS = Statement(
+    update(attempt)
+    .where(attempt.c.job == bindparam("of"), attempt.c.n == bindparam("fence"), attempt.c.outcome.is_(None))
+    .values(detail=bindparam("detail"))
+)
+
+
+def note(tx: Transaction, progress: Sequence[ProgressNote], processes: Sequence[ProcessNote] = ()) -> None:
+    """Write how far along jobs are and who works on them; what an attempt says that is over is dropped."""
+    note_progress(tx, progress)
+    for it in processes:
+        tx.run(_NOTE_PROCESS, {"of": it.job, "fence": it.attempt, "detail": to_json({"pid": it.pid})})

@@ -33,6 +33,7 @@ from overnight.store.lanes import Ask, pick
 from overnight.store.moving import Footing, fenced, move
 from overnight.store.schema import attempt, event, is_queued, is_running, job, payload, saved_state
 from overnight.store.transaction import Statement, Transaction
+from overnight.store.workers import has_lease
 from overnight.store.writer import urgent
 
 __all__ = [
@@ -143,13 +144,13 @@ _IS_DUE = Statement(
 
 
 def claim(tx: Transaction, ask: Ask) -> list[Claim]:
-    """Take the jobs that come next and fit, each for one attempt."""
-    return _take(tx, pick(tx, ask), ask.worker)
+    """Take the jobs that come next and fit, each for one attempt; none for a worker without a lease."""
+    return _take(tx, pick(tx, ask), ask.worker) if has_lease(tx, ask.worker) else []
 
 
 def claim_one(tx: Transaction, job_id: str, worker: str) -> Claim | None:
     """Take this very job, if it waits and is due; the wait before another attempt is not waited for."""
-    if tx.one(_IS_DUE, {"job": job_id, "now": tx.now}) is None:
+    if not has_lease(tx, worker) or tx.one(_IS_DUE, {"job": job_id, "now": tx.now}) is None:
         return None
     return _take(tx, [job_id], worker)[0]
 

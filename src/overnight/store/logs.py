@@ -19,6 +19,7 @@ from sqlalchemy.schema import CreateTable
 from overnight.errors import StoreError
 from overnight.store import lines as kept
 from overnight.store import sqlite
+from overnight.store.lifetimes import survive_forks
 from overnight.store.lines import Line, LineKey, remark
 from overnight.store.readers import Readers
 from overnight.store.space import Space
@@ -48,8 +49,13 @@ class LogStore:
     def __init__(self, place: Place, space: Space, *, mode: str) -> None:
         self._place = place
         self._path = place.home / NAME
+        self._mode = mode
         self._writer = Writer(place, self._connect, space)
-        self._readers = Readers(place, lambda: sqlite.connect(self._path, mode=mode), self._path)
+        self._readers = Readers(place, self._connect_to_read, self._path)
+        self._begin_anew()
+        survive_forks(self)
+
+    def _begin_anew(self) -> None:
         self._coming: SimpleQueue[tuple[_Key, Sequence[Line]] | Future[None] | None] = SimpleQueue()
         self._lock = Lock()  # guards the four below
         self._waiting = 0
@@ -108,6 +114,18 @@ class LogStore:
         self._writer.close()
         self._readers.close()
 
+    def before_fork(self) -> None:
+        """Let nobody append."""
+        self._lock.acquire()
+
+    def after_fork_in_parent(self) -> None:
+        """Let others append again."""
+        self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew: what was appended before is written by the parent."""
+        self._begin_anew()
+
     def _start(self) -> None:
         if self._thread is not None:
             return
@@ -163,6 +181,9 @@ class LogStore:
                 self._dropped |= dropped
                 for key, lines in batch.items():
                     self._drop(key, lines[1:] if key in dropped else lines)
+
+    def _connect_to_read(self) -> Connection:
+        return sqlite.connect(self._path, mode=self._mode, only_read=True)
 
     def _connect(self) -> Connection:
         connection = sqlite.connect(self._path, mode="rwc", synchronous="NORMAL")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Double,
     ForeignKey,
@@ -46,7 +47,7 @@ job = Table(
     Column("queue", Text, nullable=False),
     Column("priority", Integer, nullable=False),
     Column("options", Text, nullable=False),
-    Column("needs_memory", Integer, nullable=False),
+    Column("needs_memory", BigInteger, nullable=False),
     Column("needs_cpus", Integer, nullable=False),
     Column("created_at", Double, nullable=False),
     # The life: every change of these is written with its event.
@@ -113,6 +114,7 @@ payload = Table(
     _job_key(),
     Column("what", Text, primary_key=True),  # "input" or "result": a list never drags them along
     Column("data", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 attempt = Table(
@@ -126,14 +128,14 @@ attempt = Table(
     Column("outcome", Text),
     Column("detail", Text),
     Column("cpu_seconds", Double),
-    Column("peak_memory", Integer),
+    Column("peak_memory", BigInteger),
     sqlite_with_rowid=False,
 )
 
 event = Table(
     "event",
     metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("job", Text, ForeignKey("job.id", ondelete="CASCADE"), nullable=False),
     Column("n", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
@@ -166,7 +168,7 @@ worker = Table(
     Column("queues", Text),  # JSON list; null for all
     Column("sources", Text, nullable=False),
     Column("slots", Integer, nullable=False),
-    Column("memory_budget", Integer, nullable=False),
+    Column("memory_budget", BigInteger, nullable=False),
     Column("beat_at", Double, nullable=False),  # steady
     Column("lease_until", Double, nullable=False),  # steady
     Column("leaving", Integer, nullable=False),

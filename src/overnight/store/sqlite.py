@@ -101,13 +101,16 @@ class Connection(Protocol):
         """Close the file."""
 
 
-def connect(path: Path, *, synchronous: str = "FULL", mode: str = "rw") -> Connection:
+def connect(
+    path: Path, *, synchronous: str = "FULL", mode: str = "rw", only_read: bool = False
+) -> Connection:
     """Open a database file.
 
     Args:
         path: the file.
         synchronous: "FULL" syncs every commit, "NORMAL" only checkpoints.
         mode: "rw", "rwc" to create it, "ro", or "immutable" where not even a lock can be written.
+        only_read: whether statements that write are refused.
     """
     access = "mode=ro&immutable=1" if mode == "immutable" else f"mode={mode}"
     connection = cast(
@@ -126,7 +129,7 @@ def connect(path: Path, *, synchronous: str = "FULL", mode: str = "rw") -> Conne
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA mmap_size=0")
     connection.execute("PRAGMA cache_size=-8000")
-    if mode in ("ro", "immutable"):
+    if only_read:
         connection.execute("PRAGMA query_only=ON")
     if not CHECKPOINTS_ITSELF:
         connection.execute("PRAGMA wal_autocheckpoint=0")

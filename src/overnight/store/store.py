@@ -10,6 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from overnight.clock import Clock
 from overnight.store import sqlite
 from overnight.store.bells import Bells
+from overnight.store.lifetimes import close_at_exit
 from overnight.store.logs import LogStore
 from overnight.store.readers import Readers
 from overnight.store.space import Space
@@ -47,10 +48,10 @@ class Store:
             dialect=sqlite.DIALECT,
         )
         space = Space(path)
-        reading = "immutable" if mode == "immutable" else "ro"
         self._writer = Writer(self._place, self._connect_to_write, space)
-        self._readers = Readers(self._place, lambda: sqlite.connect(path, mode=reading), path)
-        self.logs = LogStore(self._place, space, mode=reading)
+        self._readers = Readers(self._place, self._connect_to_read, path)
+        self.logs = LogStore(self._place, space, mode=mode)
+        close_at_exit(self)
 
     def write(
         self, verb: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -84,6 +85,9 @@ class Store:
         wal = self.path.with_name(self.path.name + "-wal")
         if wal.exists() and wal.stat().st_size > size:
             self._writer.checkpoint()
+
+    def _connect_to_read(self) -> Connection:
+        return sqlite.connect(self.path, mode=self._mode, only_read=True)
 
     def _connect_to_write(self) -> Connection:
         connection = sqlite.connect(self.path, mode=self._mode)

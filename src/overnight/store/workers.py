@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, exists, insert, select, update
 
 from overnight.store.encoding import from_json, to_json
 from overnight.store.lanes import Lane, waiting
@@ -91,7 +91,13 @@ _BEAT: dict[str, Any] = {
 _is_it = worker.c.id == bindparam("worker")
 _BEAT_ONLY = Statement(update(worker).where(_is_it).values(_BEAT))
 _BEAT_AND_TELL = Statement(update(worker).where(_is_it).values({**_BEAT, "sources": bindparam("told")}))
-_LEAVE = Statement(delete(worker).where(_is_it))
+_runs_nothing = ~exists().where(is_running, job.c.worker == bindparam("worker"))
+_LEAVE = Statement(delete(worker).where(_is_it, _runs_nothing))
+_HAS_LEASE = Statement(
+    select(worker.c.id).where(
+        _is_it, worker.c.boot == bindparam("boot"), worker.c.lease_until > bindparam("now")
+    )
+)
 _ALL = Statement(select(worker).order_by(worker.c.started_at, worker.c.id))
 _ONE = Statement(select(worker).where(_is_it))
 _CANCELS = Statement(
@@ -164,8 +170,13 @@ def running_of(tx: Transaction, worker_id: str) -> list[tuple[str, int]]:
 
 @urgent
 def leave(tx: Transaction, worker_id: str) -> None:
-    """Take a worker's row away."""
+    """Take a worker's row away, if nothing runs on it: by its row it is found when it has to be rescued."""
     tx.run(_LEAVE, {"worker": worker_id})
+
+
+def has_lease(tx: Transaction, worker_id: str) -> bool:
+    """Whether a worker may take jobs: those of one that has lost its lease are taken back at this moment."""
+    return tx.one(_HAS_LEASE, {"worker": worker_id, "boot": tx.boot, "now": tx.steady}) is not None
 
 
 def all_workers(tx: Transaction) -> list[WorkerRow]:

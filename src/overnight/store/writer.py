@@ -17,6 +17,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from overnight.errors import StoreError, StoreFull
 from overnight.store import sqlite
+from overnight.store.lifetimes import survive_forks
 from overnight.store.space import Space
 from overnight.store.sqlite import Connection
 from overnight.store.transaction import Place, Transaction
@@ -67,6 +68,10 @@ class Writer:
         self._place = place
         self._connect = connect
         self._space = space
+        self._begin_anew()
+        survive_forks(self)
+
+    def _begin_anew(self) -> None:
         self._connection: Connection | None = None
         self._lock = Lock()  # whoever holds it writes
         self._orders: SimpleQueue[_Order | None] = SimpleQueue()
@@ -111,9 +116,27 @@ class Writer:
             self._orders.put(None)
             thread.join()
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def before_fork(self) -> None:
+        """Wait for the commit that is under way, close the connection, and let nobody write."""
+        self._starting.acquire()
+        self._lock.acquire()
+        self._disconnect()
+
+    def after_fork_in_parent(self) -> None:
+        """Let others write again."""
+        self._lock.release()
+        self._starting.release()
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew: what was ordered before is written by the parent."""
+        self._begin_anew()
 
     def _start(self) -> None:
         with self._starting:
