@@ -1,0 +1,106 @@
+"""What is shown of a job while it is watched: a live bar on a terminal, plain lines elsewhere, or nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol, TextIO
+
+from overnight.cli.narrating import Sentence
+from overnight.cli.terminal import clean_line, console, is_live, say
+from overnight.cli.words import clock_time, progress_text, short
+from overnight.handle import LogLine
+from overnight.jobs import Job, State
+
+Style = Literal["auto", "tty", "plain", "none"]
+
+#: At most one plain line of progress in this time, in seconds, or for this part of the work.
+_EVERY, _STEP = 10.0, 0.1
+
+
+class View(AbstractContextManager["View"], Protocol):
+    """Where people watch a job."""
+
+    def show(self, job: Job) -> None:
+        """Show the job as it stands now."""
+
+    def say(self, sentence: Sentence) -> None:
+        """Show something that has happened; it stays."""
+
+    def print(self, lines: Sequence[LogLine]) -> None:
+        """Show what the job has printed; it stays."""
+
+
+def view_of(style: Style, stream: TextIO) -> View:
+    """Return what is shown on a stream; a bar only where the cursor can be moved."""
+    if style == "none":
+        return SilentView()
+    if style == "plain" or not is_live(stream):
+        return PlainView()
+    from overnight.cli.bars import LiveView  # rich takes 60 ms, paid where it draws
+
+    return LiveView(console(stream))
+
+
+class SilentView(View):
+    """Shows nothing."""
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing behind."""
+
+    def show(self, job: Job) -> None:
+        """Show nothing."""
+
+    def say(self, sentence: Sentence) -> None:
+        """Show nothing."""
+
+    def print(self, lines: Sequence[LogLine]) -> None:
+        """Show nothing."""
+
+
+class PlainView(View):
+    """Writes a line when something changes, and few of progress: for pipes, CI and log files."""
+
+    def __init__(self) -> None:
+        self._status = ""
+        self._fraction = 0.0
+        self._said_at = 0.0
+        self._progress = ""
+
+    def __exit__(self, *_: object) -> None:
+        """Leave everything as it was written."""
+
+    def show(self, job: Job) -> None:
+        """Write a line where the job changed its state or moved on far enough."""
+        if job.state is State.RUNNING:
+            self._show_status(job, f"running, attempt {job.attempt}" if job.attempt > 1 else "running")
+            self._show_progress(job)
+        elif not job.attempt:  # why it waits again after an attempt is told when that ends
+            self._show_status(job, job.status_text(time.time()))
+
+    def _show_status(self, job: Job, status: str) -> None:
+        if status != self._status and not job.done:
+            self._status = status
+            self._say(job, status)
+
+    def _show_progress(self, job: Job) -> None:
+        text = progress_text(job.progress)
+        fraction = job.progress.fraction or 0.0
+        moved = abs(fraction - self._fraction) >= _STEP
+        if not text or text == self._progress or not (moved or time.monotonic() - self._said_at >= _EVERY):
+            return
+        self._progress, self._fraction, self._said_at = text, fraction, time.monotonic()
+        self._say(job, text)
+
+    def _say(self, job: Job, text: str) -> None:
+        say(f"{clock_time(time.time())} {short(job.id)} {text}")
+
+    def say(self, sentence: Sentence) -> None:
+        """Write what has happened."""
+        say(sentence.text)
+
+    def print(self, lines: Sequence[LogLine]) -> None:
+        """Write what the job has printed, as it is."""
+        for line in lines:
+            say(clean_line(line.text))

@@ -1,0 +1,75 @@
+"""Watching a job until it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from overnight.app import App
+from overnight.cli.narrating import Narrator
+from overnight.cli.views import View
+from overnight.jobs import Job, State
+from overnight.store.lines import Line, LineKey
+
+#: Between two looks at a job, in seconds; its end is heard at once.
+LOOK = 0.25
+
+#: So many lines of a job's output are read at once.
+_PAGE = 1000
+
+
+def watch(app: App, job_id: str, view: View, *, with_logs: bool, attend: Callable[[Job], None]) -> Job:
+    """Show a job until it has ended; return it as it stands then.
+
+    Args:
+        app: where it is.
+        job_id: its full id.
+        view: where it is shown.
+        with_logs: show what it prints, too.
+        attend: is given the job at every look.
+    """
+    narrator = Narrator()
+    output = Output(app, job_id)
+    while True:
+        job = app.read(job_id)
+        for lines in output.new() if with_logs else ():
+            view.print(lines)
+        events = app.events(job_id) if job.n_event > narrator.heard else []
+        for sentence in narrator.tell(job, events, now=app.store.clock.now()):
+            view.say(sentence)
+        view.show(job)
+        if job.done:
+            break
+        attend(job)
+        app.wait(job_id, LOOK)
+    result = app.result(job_id) if job.state is State.SUCCEEDED else None
+    for sentence in narrator.end(job, result):
+        view.say(sentence)
+    return job
+
+
+class Output:
+    """What a job prints, read on from where it was read before.
+
+    Args:
+        app: where the job is.
+        job_id: its full id.
+        attempt: read this attempt alone.
+    """
+
+    def __init__(self, app: App, job_id: str, *, attempt: int | None = None) -> None:
+        self._app = app
+        self._job = job_id
+        self._attempt = attempt
+        self._after: LineKey | None = None
+
+    def new(self) -> Iterator[list[Line]]:
+        """Yield the lines that are new, in pages."""
+        while True:
+            lines: list[Line] = self._app.log_lines(
+                self._job, attempt=self._attempt, after=self._after, limit=_PAGE
+            )
+            if lines:
+                self._after = lines[-1].key
+                yield lines
+            if len(lines) < _PAGE:
+                return
