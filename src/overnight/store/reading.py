@@ -243,8 +243,17 @@ def counts(tx: Transaction, *, most: int = MOST_COUNTED) -> dict[State, int]:
 
 # -- for workers -------------------------------------------------------------------------------------
 
-_NEXT_DUE = Statement(select(func.min(job.c.due_at)).where(is_put_off, job.c.due_at > bindparam("now")))
-_HAS_VOID = Statement(select(job.c.id).where(may_become_void, job.c.void_at <= bindparam("now")).limit(1))
+_NEXT_DUE = Statement(
+    select(func.min(job.c.due_at))
+    .where(is_put_off, job.c.due_at > bindparam("now"))
+    .with_hint(job, "INDEXED BY put_off", "sqlite")
+)
+_HAS_VOID = Statement(
+    select(job.c.id)
+    .where(may_become_void, job.c.void_at <= bindparam("now"))
+    .limit(1)
+    .with_hint(job, "INDEXED BY voiding", "sqlite")
+)
 
 
 def next_due(tx: Transaction) -> float | None:
