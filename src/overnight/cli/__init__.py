@@ -27,13 +27,13 @@ COMMANDS: dict[str, dict[str, _Entry]] = {
     "Work": {
         "run": _Entry("running", "Run a task as a durable job, and watch it."),
         "worker": _Entry("serving", "Work on the jobs of files and modules, in the foreground."),
-        "tasks": _Entry("catalogue", "List the tasks that can be run."),
+        "tasks": _Entry("catalogue", "List tasks: of files, or those that are known."),
     },
     "Look": {
         "ls": _Entry("listing", "List jobs, the newest first."),
         "show": _Entry("showing", "Show one job: how it stands, its attempts, what has happened."),
-        "logs": _Entry("logs", "Print what a job prints."),
-        "wait": _Entry("waiting", "Wait for jobs; the exit code says how they ended."),
+        "logs": _Entry("logs", "Print what a job has printed and logged."),
+        "wait": _Entry("waiting", "Wait for jobs, silently; the exit code says how they ended."),
         "result": _Entry("waiting", "Print the result of a job."),
     },
     "Steer": {
@@ -42,7 +42,7 @@ COMMANDS: dict[str, dict[str, _Entry]] = {
     },
     "Tools": {
         "doctor": _Entry("doctor", "Say what is in use, where settings come from, and what is unsafe."),
-        "version": _Entry("doctor", "Print the version."),
+        "version": _Entry("versions", "Print the version."),
     },
 }
 

@@ -108,8 +108,10 @@ class JobLine:
         room = options.max_width - len(before) - len(after) - 1
         if room >= _LEAST:
             yield Text(before, end="")
-            yield self._bar(min(room, _WIDEST))
-            room -= min(room, _WIDEST)
+            width = min(room, _WIDEST)
+            # Padded: without colours rich leaves out what is not done yet, and the line would wander.
+            yield from console.render_lines(self._bar(width), options.update(width=width), pad=True)[0]
+            room -= width
         else:
             after = before.rstrip() + after
             room = options.max_width - len(after) - 1
@@ -129,6 +131,6 @@ class JobLine:
 
 
 def _fitting(words: str, width: int, *, style: str = "") -> Text:
-    text = Text(clean(words), style=style, no_wrap=True)
+    text = Text(clean(words), style=style, no_wrap=True, end="")
     text.truncate(max(width, 1), overflow="ellipsis")
     return text

@@ -1,14 +1,11 @@
-"""`overnight doctor` and `overnight version`: what is in use, where it comes from, and what is unsafe."""
+"""`overnight doctor`: what is in use, where it comes from, and what is unsafe."""
 
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import stat
-import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +19,12 @@ from overnight.app import App
 from overnight.cli.endings import Exit
 from overnight.cli.opening import has_store, json_option, live_workers, no_store, open_app, settings_of
 from overnight.cli.terminal import clean, draw, put, put_json
+from overnight.cli.versions import versions
 from overnight.errors import OvernightError
 from overnight.settings import Settings
 from overnight.store import sqlite
 from overnight.store.space import LOW_WATER
 from overnight.units import format_duration, format_size
-
-#: The libraries whose versions matter when something goes wrong.
-_LIBRARIES = ("click", "msgspec", "psutil", "pydantic", "rich", "sqlalchemy", "alembic")
 
 #: File systems on which SQLite's locks and shared memory do not work between machines.
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs", "lustre", "afs"}
@@ -54,7 +49,7 @@ def doctor(ctx: click.Context, *, verify: bool, as_json: bool) -> int:
     if verify:
         return _verify(ctx, settings, as_json=as_json)
     sections: dict[str, Any] = {
-        "program": _program(),
+        "program": versions(),
         "settings": {name: {"value": value, "origin": origin} for name, value, origin in _settings(settings)},
         "home": _home(settings.home),
         "sqlite": _sqlite(),
@@ -91,35 +86,10 @@ def _verify(ctx: click.Context, settings: Settings, *, as_json: bool) -> int:
     return Exit.ERROR if violations else Exit.OK
 
 
-@click.command(name="version")
-@json_option("Print the versions of overnight, Python and SQLite.")
-def print_version(*, as_json: bool) -> None:
-    """Print the version."""
-    if as_json:
-        known = _program()
-        put_json({"overnight": known["overnight"], "python": known["python"], "sqlite": _sqlite()["version"]})
-    else:
-        put(f"overnight {version('overnight')}")
-
-
-COMMANDS = {"doctor": doctor, "version": print_version}
+COMMANDS = {"doctor": doctor}
 
 
 # -- what there is -----------------------------------------------------------------------------------
-
-
-def _program() -> dict[str, str]:
-    found = {
-        "overnight": version("overnight"),
-        "python": f"{platform.python_version()} ({sys.executable})",
-        "platform": platform.platform(),
-    }
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
 
 
 def _settings(settings: Settings) -> Iterator[tuple[str, Any, str]]:

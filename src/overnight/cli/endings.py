@@ -23,7 +23,6 @@ from overnight.errors import (
     SourceBroken,
     describe,
 )
-from overnight.jobs import Job, State
 
 
 class Exit(IntEnum):
@@ -43,13 +42,6 @@ class Exit(IntEnum):
 
 class Terminated(BaseException):
     """Raised in the main thread by SIGTERM and SIGHUP."""
-
-
-def code_of_job(job: Job) -> Exit:
-    """Return the exit code for a job that has ended."""
-    if job.state is State.SUCCEEDED:
-        return Exit.OK
-    return Exit.JOB_CANCELLED if job.state is State.CANCELLED else Exit.JOB_FAILED
 
 
 _CODES: tuple[tuple[type[BaseException], Exit], ...] = (

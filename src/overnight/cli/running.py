@@ -13,12 +13,12 @@ from overnight.app import App
 from overnight.cli.arguments import Arguments
 from overnight.cli.attending import Attendant
 from overnight.cli.calling import Given, call_options, read_options
-from overnight.cli.endings import Exit, Terminated, code_of, code_of_job
+from overnight.cli.endings import Exit, Terminated, code_of
 from overnight.cli.opening import has_store, json_option, live_workers, open_app, program_of
 from overnight.cli.targets import find_target
 from overnight.cli.terminal import clean, is_live, json_text, put, put_json, say
 from overnight.cli.views import Style, view_of
-from overnight.cli.watching import watch
+from overnight.cli.watching import code_of_job, watch
 from overnight.cli.words import result_text, short
 from overnight.codec import read_json
 from overnight.engines.workers import ensure_worker

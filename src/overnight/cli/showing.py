@@ -111,13 +111,11 @@ def _words(job: Job, now: float) -> Iterator[tuple[str, str]]:
 
 def _state(job: Job, now: float) -> str:
     text = f"failed: {failure_text(job)}" if job.state is State.FAILED else job.status_text(now)
+    counters = {"failure": job.failures, "crash": job.crashes, "interruption": job.interruptions}
+    plural = {"crash": "crashes"}
     spent = [
-        f"{number} {name if number != 1 else name.rstrip('s')}"
-        for name, number in (
-            ("failures", job.failures),
-            ("crashes", job.crashes),
-            ("interruptions", job.interruptions),
-        )
+        f"{number} {name if number == 1 else plural.get(name, f'{name}s')}"
+        for name, number in counters.items()
         if number
     ]
     tail = f" · attempt {job.attempt}" if job.state is State.RUNNING else ""

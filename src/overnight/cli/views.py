@@ -15,8 +15,8 @@ from overnight.jobs import Job, State
 
 Style = Literal["auto", "tty", "plain", "none"]
 
-#: At most one plain line of progress in this time, in seconds, or for this part of the work.
-_EVERY, _STEP = 10.0, 0.1
+#: At most one plain line of progress in this time, in seconds, or for one of so many parts of the work.
+_EVERY, _PARTS = 10.0, 10
 
 
 class View(AbstractContextManager["View"], Protocol):
@@ -64,7 +64,7 @@ class PlainView(View):
 
     def __init__(self) -> None:
         self._status = ""
-        self._fraction = 0.0
+        self._part = -1
         self._said_at = 0.0
         self._progress = ""
 
@@ -86,11 +86,11 @@ class PlainView(View):
 
     def _show_progress(self, job: Job) -> None:
         text = progress_text(job.progress)
-        fraction = job.progress.fraction or 0.0
-        moved = abs(fraction - self._fraction) >= _STEP
-        if not text or text == self._progress or not (moved or time.monotonic() - self._said_at >= _EVERY):
+        part = int((job.progress.fraction or 0.0) * _PARTS + 1e-9)
+        is_time = part != self._part or time.monotonic() - self._said_at >= _EVERY
+        if not text or text == self._progress or not is_time:
             return
-        self._progress, self._fraction, self._said_at = text, fraction, time.monotonic()
+        self._progress, self._part, self._said_at = text, part, time.monotonic()
         self._say(job, text)
 
     def _say(self, job: Job, text: str) -> None:

@@ -11,9 +11,10 @@ import click
 
 from overnight.app import App
 from overnight.cli.attending import Attendant
-from overnight.cli.endings import Exit, code_of_job
+from overnight.cli.endings import Exit
 from overnight.cli.opening import find_job, find_jobs, json_option, open_app, program_of
 from overnight.cli.terminal import clean, json_text, put, put_json, say
+from overnight.cli.watching import LOOK, code_of_job
 from overnight.cli.words import short
 from overnight.codec import read_json
 from overnight.errors import BadOption, Conflict, NotFound
@@ -22,9 +23,6 @@ from overnight.units import seconds
 
 #: A job that still waits for a worker after so long is spoken of once, in seconds.
 _SILENCE = 1.0
-
-#: Between two looks at jobs, in seconds; the end of the first that is waited for is heard at once.
-_LOOK = 0.25
 
 
 @click.command()
@@ -77,7 +75,7 @@ def _wait(app: App, ids: Sequence[str], *, until: float | None, any_one: bool) -
                 say(f"job {short(job.id)} waits: {job.unserved}")
         if not open_ids or (ended and any_one):
             break
-        left = _LOOK if until is None else min(until - time.monotonic(), _LOOK)
+        left = LOOK if until is None else min(until - time.monotonic(), LOOK)
         if left <= 0:
             states = ", ".join(f"{short(job_id)} is {app.read(job_id).state}" for job_id in open_ids)
             raise TimeoutError(f"the time is up: {states}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from overnight.app import App
+from overnight.cli.endings import Exit
 from overnight.cli.narrating import Narrator
 from overnight.cli.views import View
 from overnight.jobs import Job, State
@@ -31,12 +32,12 @@ def watch(app: App, job_id: str, view: View, *, with_logs: bool, attend: Callabl
     output = Output(app, job_id)
     while True:
         job = app.read(job_id)
+        view.show(job)
         for lines in output.new() if with_logs else ():
             view.print(lines)
         events = app.events(job_id) if job.n_event > narrator.heard else []
         for sentence in narrator.tell(job, events, now=app.store.clock.now()):
             view.say(sentence)
-        view.show(job)
         if job.done:
             break
         attend(job)
@@ -45,6 +46,13 @@ def watch(app: App, job_id: str, view: View, *, with_logs: bool, attend: Callabl
     for sentence in narrator.end(job, result):
         view.say(sentence)
     return job
+
+
+def code_of_job(job: Job) -> Exit:
+    """Return the exit code for a job that has ended."""
+    if job.state is State.SUCCEEDED:
+        return Exit.OK
+    return Exit.JOB_CANCELLED if job.state is State.CANCELLED else Exit.JOB_FAILED
 
 
 class Output:
