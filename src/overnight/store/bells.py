@@ -92,9 +92,8 @@ class Bells:
 
     def ring_worker(self, worker: str) -> None:
         """Wake one worker."""
-        with _folder(self._root / _WORK) as folder:
-            if folder is not None:
-                self._ring(folder / worker, self._root / _WORK / worker)
+        with contextlib.suppress(OSError), _folder(self._root / _WORK) as folder:
+            self._ring(folder / worker, self._root / _WORK / worker)
 
     def ring_job(self, job: str) -> None:
         """Wake everybody who waits for this job."""
@@ -110,22 +109,19 @@ class Bells:
         bound.setblocking(False)
         while True:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with _folder(place) as folder:
-                if folder is None:
-                    continue  # the last listener has just taken the folder away with it
-                if len(os.fsencode(folder / name)) > _LONGEST_PATH:
-                    return Bell(bound, None)  # nobody can ring it; the poll behind it serves
-                (place / name).unlink(missing_ok=True)
-                try:
+            try:
+                with _folder(place) as folder:
+                    if len(os.fsencode(folder / name)) > _LONGEST_PATH:
+                        return Bell(bound, None)  # nobody can ring it; the poll behind it serves
+                    (place / name).unlink(missing_ok=True)
                     bound.bind(str(folder / name))
-                except FileNotFoundError:
-                    continue
-                return Bell(bound, place / name)
+                    return Bell(bound, place / name)
+            except FileNotFoundError:
+                continue  # the last listener has just taken the folder away with it
 
     def _ring_all(self, place: Path) -> None:
-        with _folder(place) as folder:
-            if folder is None:
-                return
+        # Nobody has listened there yet, or listens any more; the poll behind the bell serves in any case.
+        with contextlib.suppress(OSError), _folder(place) as folder:
             for path in place.iterdir():
                 self._ring(folder / path.name, path)
 
@@ -141,13 +137,9 @@ class Bells:
 
 
 @contextlib.contextmanager
-def _folder(place: Path) -> Iterator[Path | None]:
-    """Give a short path to a folder, or None if it does not exist."""
-    try:
-        descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
-    except FileNotFoundError:
-        yield None
-        return
+def _folder(place: Path) -> Iterator[Path]:
+    """Give a short path to a folder, for as long as it is needed."""
+    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield _DESCRIPTORS / str(descriptor) if _DESCRIPTORS.exists() else place
     finally:

@@ -14,8 +14,6 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
-from sqlalchemy.schema import CreateTable
-
 from overnight.errors import StoreError
 from overnight.store import lines as kept
 from overnight.store import sqlite
@@ -46,10 +44,10 @@ _Key = tuple[str, int]
 class LogStore:
     """The lines of all jobs of a store."""
 
-    def __init__(self, place: Place, space: Space, *, mode: str) -> None:
+    def __init__(self, place: Place, space: Space, *, read_only: bool) -> None:
         self._place = place
         self._path = place.home / NAME
-        self._mode = mode
+        self._read_only = read_only
         self._writer = Writer(place, self._connect, space)
         self._readers = Readers(place, self._connect_to_read, self._path)
         self._begin_anew()
@@ -183,12 +181,9 @@ class LogStore:
                     self._drop(key, lines[1:] if key in dropped else lines)
 
     def _connect_to_read(self) -> Connection:
-        return sqlite.connect(self._path, mode=self._mode, only_read=True)
+        return sqlite.connect(self._path, only_read=True, read_only=self._read_only)
 
     def _connect(self) -> Connection:
-        connection = sqlite.connect(self._path, mode="rwc", synchronous="NORMAL")
-        connection.execute("PRAGMA journal_mode=WAL")
-        for table in kept.metadata.sorted_tables:
-            connection.execute(str(CreateTable(table, if_not_exists=True).compile(dialect=sqlite.DIALECT)))
+        connection = sqlite.connect(self._path, synchronous="NORMAL", read_only=self._read_only)
         sqlite.wait_ourselves(connection)
         return connection

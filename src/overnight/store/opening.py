@@ -5,16 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from sqlalchemy import MetaData
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from overnight.clock import Clock, system_clock
 from overnight.errors import NotFound, StoreCorrupt, StoreError, StoreReadOnly, StoreVersion
 from overnight.outcome import CRASH_LIMIT
-from overnight.store import sqlite
+from overnight.store import lines, logs, sqlite
 from overnight.store.location import refuse_aliases, refuse_network
 from overnight.store.schema import APPLICATION_ID, SCHEMA, metadata
 from overnight.store.space import Space
@@ -50,12 +51,12 @@ def open_store(
     """
     refuse_network(home)
     path = home / NAME
-    if not path.exists():
-        if not create or read_only:
-            raise NotFound(
-                f"there is no store in {home}",
-                hint="it is made by the first submit; OVERNIGHT_HOME and --home choose another folder",
-            )
+    if not path.exists() and (not create or read_only):
+        raise NotFound(
+            f"there is no store in {home}",
+            hint="it is made by the first submit; OVERNIGHT_HOME and --home choose another folder",
+        )
+    if not read_only and not (path.exists() and (home / logs.NAME).exists()):
         _make_home(home)
     refuse_aliases(path)
     if path.stat().st_size == 0:
@@ -65,46 +66,27 @@ def open_store(
             f"{path} or its folder cannot be written",
             hint="look at who owns them, and whether the disk is mounted read-only",
         )
-    mode = _read_only_mode(path) if read_only else "rw"
     try:
-        with closing(sqlite.connect(path, mode=mode, only_read=read_only)) as connection:
+        with closing(sqlite.connect(path, read_only=read_only)) as connection:
             _check(connection, path, read_only=read_only)
     except sqlite.driver.Error as error:
         raise (sqlite.meaning(error, path) or error) from error
-    return Store(path, clock=clock or system_clock(), crash_limit=crash_limit, mode=mode)
-
-
-def _read_only_mode(path: Path) -> str:
-    """Return how to open a file for reading: without a lock, if there is nobody to lock it against."""
-    wal = path.with_name(path.name + "-wal")
-    is_written = os.access(path.parent, os.W_OK) or (wal.exists() and wal.stat().st_size > 0)
-    return "ro" if is_written else "immutable"
+    return Store(path, clock=clock or system_clock(), crash_limit=crash_limit, read_only=read_only)
 
 
 # -- making ------------------------------------------------------------------------------------------
 
 
 def _make_home(home: Path) -> None:
-    """Make a store that is either not there or complete, whenever the power goes."""
+    """Make what is missing in a home; each file is either not there or complete, whenever the power goes."""
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _alone(home):
-            path = home / NAME
-            if path.exists():
-                return
-            if path.with_name(path.name + "-wal").exists():
-                raise StoreCorrupt(
-                    f"{path} is gone, but {path.name}-wal beside it is still there",
-                    hint="put the file back from a backup, or take the other one away to begin anew",
-                )
-            coming = home / f"{NAME}.coming"
-            for leftover in home.glob(f"{NAME}.coming*"):
-                leftover.unlink()
-            os.close(os.open(coming, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            with closing(sqlite.connect(coming)) as connection:
-                _fill(connection)
-            coming.rename(path)
-            Space(path).take_in()
+            _make(home / NAME, _fill)
+            _make(home / logs.NAME, _fill_logs)
+            space = Space(home / NAME)
+            if not space.has_room():
+                space.take_in()
             _sync_folder(home)
             _sync_folder(home.parent)
     except OSError as error:
@@ -114,6 +96,26 @@ def _make_home(home: Path) -> None:
         ) from error
     except sqlite.driver.Error as error:
         raise (sqlite.meaning(error, home / NAME) or error) from error
+
+
+def _make(path: Path, fill: Callable[[Connection], None]) -> None:
+    if path.exists():
+        return
+    if path.with_name(path.name + "-wal").exists():
+        raise StoreCorrupt(
+            f"{path} is gone, but {path.name}-wal beside it is still there",
+            hint="put the file back from a backup, or take the other one away to begin anew",
+        )
+    for leftover in path.parent.glob(f"{path.name}.coming*"):
+        leftover.unlink()
+    coming = path.with_name(f"{path.name}.coming")
+    os.close(os.open(coming, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with closing(sqlite.connect(coming)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        fill(connection)
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode=WAL")
+    coming.rename(path)
 
 
 @contextmanager
@@ -128,19 +130,25 @@ def _alone(home: Path) -> Iterator[None]:
 
 
 def _fill(connection: Connection) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    for table in metadata.sorted_tables:
-        connection.execute(str(CreateTable(table).compile(dialect=sqlite.DIALECT)))
-        for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            connection.execute(str(CreateIndex(index).compile(dialect=sqlite.DIALECT)))
+    _make_tables(connection, metadata)
     # The row by which Alembic knows that its migrations up to here are done.
     connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
     connection.execute("INSERT INTO alembic_version VALUES (:now)", {"now": f"{SCHEMA:04}"})
     for name, value in {"epoch": uuid.uuid4().hex, "oldest_code": str(SCHEMA)}.items():
         connection.execute("INSERT INTO meta VALUES (:name, :value)", {"name": name, "value": value})
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-    connection.execute("COMMIT")
-    connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _fill_logs(connection: Connection) -> None:
+    _make_tables(connection, lines.metadata)
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+
+
+def _make_tables(connection: Connection, tables: MetaData) -> None:
+    for table in tables.sorted_tables:
+        connection.execute(str(CreateTable(table).compile(dialect=sqlite.DIALECT)))
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            connection.execute(str(CreateIndex(index).compile(dialect=sqlite.DIALECT)))
 
 
 def _sync_folder(folder: Path) -> None:

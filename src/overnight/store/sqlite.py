@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -102,21 +103,20 @@ class Connection(Protocol):
 
 
 def connect(
-    path: Path, *, synchronous: str = "FULL", mode: str = "rw", only_read: bool = False
+    path: Path, *, synchronous: str = "FULL", only_read: bool = False, read_only: bool = False
 ) -> Connection:
-    """Open a database file.
+    """Open a database file that is there.
 
     Args:
         path: the file.
         synchronous: "FULL" syncs every commit, "NORMAL" only checkpoints.
-        mode: "rw", "rwc" to create it, "ro", or "immutable" where not even a lock can be written.
-        only_read: whether statements that write are refused.
+        only_read: refuse statements that write.
+        read_only: the file, or its folder, may be such that nothing can be written.
     """
-    access = "mode=ro&immutable=1" if mode == "immutable" else f"mode={mode}"
     connection = cast(
         Connection,
         driver.connect(
-            f"file:{quote(str(path))}?{access}",
+            f"file:{quote(str(path))}?{_access(path) if read_only else 'mode=rw'}",
             uri=True,
             isolation_level=None,  # we say ourselves when a transaction begins
             check_same_thread=False,  # used by one thread at a time, under a lock
@@ -129,11 +129,20 @@ def connect(
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA mmap_size=0")
     connection.execute("PRAGMA cache_size=-8000")
-    if only_read:
+    if only_read or read_only:
         connection.execute("PRAGMA query_only=ON")
+    else:
+        connection.execute("PRAGMA journal_size_limit=16777216")
     if not CHECKPOINTS_ITSELF:
         connection.execute("PRAGMA wal_autocheckpoint=0")
     return connection
+
+
+def _access(path: Path) -> str:
+    """Say how to open a file for reading: without a lock, if there is nobody to lock it against."""
+    wal = path.with_name(path.name + "-wal")
+    is_written = os.access(path.parent, os.W_OK) or (wal.exists() and wal.stat().st_size > 0)
+    return "mode=ro" if is_written else "mode=ro&immutable=1"
 
 
 def wait_ourselves(connection: Connection) -> None:
@@ -174,7 +183,11 @@ def _primary_code(error: BaseException) -> int:
 def meaning(error: BaseException, path: Path) -> StoreError | None:
     """Return what an error of the driver says about the store; None if it is about the statement."""
     code = _primary_code(error)
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_DBMOVED:
+        return StoreCorrupt(
+            f"{path} was moved or deleted while it was in use", hint="put it back, and start again"
+        )
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
         return StoreBusy(
             f"somebody held the write lock of {path} for more than {PATIENCE:.0f} s",
             hint="is the file open in another program, in the middle of a transaction? Try again.",

@@ -33,13 +33,13 @@ class Store:
         logs: what jobs print and log.
     """
 
-    def __init__(self, path: Path, *, clock: Clock, crash_limit: int, mode: str = "rw") -> None:
+    def __init__(self, path: Path, *, clock: Clock, crash_limit: int, read_only: bool = False) -> None:
         self.home = path.parent
         self.clock = clock
         self.crash_limit = crash_limit
         self.bells = Bells(self.home)
         self.path = path
-        self._mode = mode
+        self._read_only = read_only
         self._place = Place(
             home=self.home,
             clock=clock,
@@ -50,7 +50,7 @@ class Store:
         space = Space(path)
         self._writer = Writer(self._place, self._connect_to_write, space)
         self._readers = Readers(self._place, self._connect_to_read, path)
-        self.logs = LogStore(self._place, space, mode=mode)
+        self.logs = LogStore(self._place, space, read_only=read_only)
         close_at_exit(self)
 
     def write(
@@ -87,10 +87,10 @@ class Store:
             self._writer.checkpoint()
 
     def _connect_to_read(self) -> Connection:
-        return sqlite.connect(self.path, mode=self._mode, only_read=True)
+        return sqlite.connect(self.path, only_read=True, read_only=self._read_only)
 
     def _connect_to_write(self) -> Connection:
-        connection = sqlite.connect(self.path, mode=self._mode)
+        connection = sqlite.connect(self.path, read_only=self._read_only)
         sqlite.wait_ourselves(connection)
         return connection
 

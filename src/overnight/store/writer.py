@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from overnight.errors import StoreError, StoreFull
+from overnight.errors import StoreBusy, StoreError, StoreFull
 from overnight.store import sqlite
 from overnight.store.lifetimes import survive_forks
 from overnight.store.space import Space
@@ -212,8 +212,8 @@ class Writer:
                 finished = self._batch(following)
             for order in finished:
                 if order.tx is not None:
-                    _call_back(order.tx)
                     order.future.set_result(order.result)
+                    _call_back(order.tx)
 
     def _batch(self, following: Callable[[], _Order | None]) -> list[_Order]:
         """Run verbs in one transaction; return those whose result may be told now."""
@@ -224,6 +224,8 @@ class Writer:
             meant = self._meaning(error)
             if isinstance(meant, StoreFull):
                 return self._one_by_one(batch)
+            if isinstance(meant, StoreBusy):  # who has waited in the queue behind it has waited as long
+                batch += iter(following, None)
             for order in batch:
                 order.tx = None
                 order.future.set_exception(meant)
