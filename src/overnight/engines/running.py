@@ -145,7 +145,10 @@ class Running:
         kills = self._guarding.page.kills
         mark = f"{self._worker}:{claim.job}:{claim.attempt}"
         await attempt.run(mark, bury_orphans=self._bury_orphans)
-        zygote.served += 1
+        if attempt.is_ready:
+            zygote.served, zygote.stillborn = zygote.served + 1, 0
+        elif not child.zygote_died:
+            zygote.note_stillborn(child)
         zygote.bury(child)
         return attempt, attempt.outcome(guard_killed=self._guarding.page.kills > kills)
 

@@ -21,6 +21,7 @@ from overnight.inside.messages import (
     Logged,
     Progressed,
     Raised,
+    Ready,
     Returned,
     Save,
     Saved,
@@ -64,6 +65,7 @@ class Attempt:
         progress: how far along it is, by its own words.
         is_fresh: whether `progress` has changed since somebody took it.
         has_spoken: whether it has printed or logged anything.
+        is_ready: whether its process was ready for work; else nothing of the task's has run.
         sampler: what its processes use.
     """
 
@@ -82,6 +84,7 @@ class Attempt:
         self.progress = Progress()
         self.is_fresh = False
         self.has_spoken = False
+        self.is_ready = False
         self.sampler = Sampler(child.pid, claim.options.memory)
         self._directory = directory
         self._write_save = write_save
@@ -146,7 +149,7 @@ class Attempt:
                 stop=self._stop,
                 stopped_by=self._stopped_by,
                 guard_killed=guard_killed and child.code == -signal.SIGKILL,
-                zygote_died=child.zygote_died,
+                zygote_died=child.zygote_died or not self.is_ready,
                 nonsense=self._nonsense,
                 peak=self.sampler.peak,
                 took=time.monotonic() - self._began,
@@ -253,6 +256,8 @@ class Attempt:
                 self._stopped_by = how
             case Returned() | Raised():
                 self._last = message
+            case Ready():
+                self.is_ready = True
 
     def _note_progress(self, said: Progressed) -> None:
         if said.done is not None:

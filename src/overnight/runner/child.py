@@ -7,6 +7,7 @@ outcome is sent, the process is over, whatever threads or hooks the function lef
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import signal
@@ -57,6 +58,17 @@ def prepare(source: Source) -> dict[str, Task[..., Any, Any]]:
     return _prepared.tasks
 
 
+def prepare_streams() -> None:
+    """Have what is printed go out line by line, and never fail for a character.
+
+    Done while the streams are still what the interpreter found: it asks a stream that was a file for its
+    position, and a child's streams are pipes.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
+
+
 def launch(descriptors: list[int], source: str, parent: int) -> NoReturn:
     """Replace this process by a fresh interpreter that imports the source itself."""
     for descriptor in descriptors:
@@ -69,6 +81,7 @@ def launch(descriptors: list[int], source: str, parent: int) -> NoReturn:
 def main() -> None:
     """Be a child that was launched, not forked: descriptors, parent and source stand in the arguments."""
     numbers, parent, key = sys.argv[1:4]
+    prepare_streams()
     live([int(number) for number in numbers.split(",")], Source.parse(key), int(parent), is_fresh=True)
 
 
@@ -106,9 +119,6 @@ def _take_over(descriptors: list[int]) -> socket.socket:
     os.dup2(err, 2)
     os.close(out)
     os.close(err)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(line_buffering=True, errors="backslashreplace")
     return socket.socket(fileno=wire)
 
 

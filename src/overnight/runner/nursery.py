@@ -7,6 +7,7 @@ thread makes processes: the signal that ends a child with its parent hangs on th
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -27,8 +28,17 @@ from overnight.sources import Source
 #: A source that takes longer than this to import is called broken.
 IMPORT_LIMIT = 60.0
 
+#: So many children in a row that die before they are ready make a zygote useless.
+_STILLBORN = 5
+
+#: As much as is read of what they print, in bytes.
+_CRY = 4096
+
 #: A child reads at once or is stuck.
 _SENDING = 5.0
+
+
+log = logging.getLogger("overnight.worker")
 
 
 class Child:
@@ -50,6 +60,7 @@ class Child:
         self.code: int | None = None
         self.cpu_seconds = 0.0
         self.zygote_died = False
+        os.set_blocking(err, False)
         self.born = asyncio.Event()
         self.ended = asyncio.Event()
 
@@ -71,6 +82,13 @@ class Child:
         self.born.set()
         self.ended.set()
 
+    def cry(self) -> str:
+        """Return what a child that got no work has printed."""
+        try:
+            return os.read(self.err, _CRY).decode(errors="replace").strip() or "it said nothing"
+        except BlockingIOError:
+            return "it said nothing"
+
     def close(self) -> None:
         """Close our ends."""
         self.wire.close()
@@ -86,6 +104,7 @@ class Zygote:
         broken: the traceback of an import that failed, or words about a zygote that died.
         files: the files of the source as they were imported.
         served: how many of its children have done their work.
+        stillborn: how many in a row have died before they were ready for any.
     """
 
     def __init__(self, source: Source, *, worker: str, lock: int, on_end: Callable[[Zygote], None]) -> None:
@@ -96,6 +115,7 @@ class Zygote:
         self.ready = asyncio.Event()
         self.is_retired = False
         self.served = 0
+        self.stillborn = 0
         self._on_end = on_end
         self._tickets = 0
         self._waiting: dict[int, Child] = {}
@@ -224,10 +244,21 @@ class Zygote:
             self._loop.remove_reader(self._wire)
 
     def _forget_ahead(self, child: Child) -> None:
-        """A child that was killed before it got work must not be given any."""
+        """A child that died before it got work must not be given any."""
         if child in self._ahead:
             self._ahead.remove(child)
+            self.note_stillborn(child)
             self.bury(child)
+
+    def note_stillborn(self, child: Child) -> None:
+        """Note that a child died before it was ready for work; a zygote that has only such is of no use."""
+        log.warning(
+            "a process for %s ended with %s at its birth: %s", self.source.words, child.code, child.cry()
+        )
+        self.stillborn += 1
+        if self.stillborn >= _STILLBORN:
+            self.served = 0
+            self.kill()
 
     def _be_ready(self) -> None:
         self._late.cancel()
@@ -264,6 +295,8 @@ class Zygote:
             while (code := reap(child.pid)) is None and time.monotonic() < until:
                 await asyncio.sleep(0.002)
             child.end(code)
+        for child in self._children.values():
+            reap(child.pid)  # those that had ended before, and were not buried yet
         for child in self._waiting.values():
             child.zygote_died = True
             child.end(None)

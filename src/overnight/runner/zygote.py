@@ -153,6 +153,7 @@ def main() -> None:
     die_with_parent(int(parent))
     if way == "import":
         os.setsid()
+    child.prepare_streams()
     wire = socket.socket(fileno=int(descriptor))
     source = Source.parse(key)
     nest = Nest(wire, source, launches=way == "launch")
