@@ -75,8 +75,7 @@ class Bells:
 
     def __init__(self, home: Path) -> None:
         self._root = home / "bells"
-        self._ringer = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._ringer.setblocking(False)
+        self._ringer: socket.socket | None = None
 
     def listen_work(self, worker: str) -> Bell:
         """Listen for work that was submitted, and for orders to this worker."""
@@ -101,12 +100,13 @@ class Bells:
             self._ring_all(self._root / _JOB / job)
 
     def close(self) -> None:
-        """Ring no more."""
-        self._ringer.close()
+        """Close the socket that rings; the next ring opens another."""
+        ringer, self._ringer = self._ringer, None
+        if ringer is not None:
+            ringer.close()
 
     def _listen(self, place: Path, name: str) -> Bell:
-        bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        bound.setblocking(False)
+        bound = _socket()
         while True:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
@@ -126,14 +126,23 @@ class Bells:
                 self._ring(folder / path.name, path)
 
     def _ring(self, short: Path, path: Path) -> None:
+        ringer = self._ringer
+        if ringer is None:
+            ringer = self._ringer = _socket()
         try:
-            self._ringer.sendto(b"!", str(short))
+            ringer.sendto(b"!", str(short))
         except BlockingIOError:
             return  # it has been rung so often that its socket is full
         except ConnectionRefusedError:
             path.unlink(missing_ok=True)  # its listener died
         except OSError:
             return  # gone meanwhile, or a path too long to ring: the poll behind the bell serves
+
+
+def _socket() -> socket.socket:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    made.setblocking(False)
+    return made
 
 
 @contextlib.contextmanager

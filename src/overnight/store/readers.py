@@ -30,9 +30,10 @@ class Readers:
         survive_forks(self)
 
     def _begin_anew(self) -> None:
-        self._changed = Condition()  # guards the two below, and tells when a reader is done
+        self._changed = Condition()  # guards the three below, and tells of their changes
         self._idle: list[Connection] = []
         self._reading = 0
+        self._is_forking = False
 
     def read(self, verb: Callable[Concatenate[Transaction, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a verb in a transaction that only reads."""
@@ -63,6 +64,7 @@ class Readers:
 
     def _take(self) -> Connection | None:
         with self._changed:
+            self._changed.wait_for(lambda: not self._is_forking)
             self._reading += 1
             return self._idle.pop() if self._idle else None
 
@@ -82,6 +84,7 @@ class Readers:
     def before_fork(self) -> None:
         """Wait for those who read, close the connections, and let nobody read."""
         self._changed.acquire()
+        self._is_forking = True
         self._changed.wait_for(lambda: not self._reading, sqlite.PATIENCE)
         for connection in self._idle:
             connection.close()
@@ -89,6 +92,8 @@ class Readers:
 
     def after_fork_in_parent(self) -> None:
         """Let others read again."""
+        self._is_forking = False
+        self._changed.notify_all()
         self._changed.release()
 
     def after_fork_in_child(self) -> None:

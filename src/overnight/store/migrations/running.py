@@ -18,15 +18,11 @@ def upgrade(connection: Connection) -> None:
     engine = create_engine(
         "sqlite+pysqlite://", module=sqlite.driver, creator=lambda: connection, poolclass=StaticPool
     )
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        with engine.connect() as connected:
-            config = configuration()
-            config.attributes["connection"] = connected
-            command.upgrade(config, "head")
-            connection.execute("COMMIT")
-    finally:
-        sqlite.rollback(connection)
+    with engine.connect() as connected, connected.begin():
+        connection.execute("BEGIN IMMEDIATE")  # SQLAlchemy leaves that to the driver, and the driver to us
+        config = configuration()
+        config.attributes["connection"] = connected
+        command.upgrade(config, "head")
 
 
 def configuration() -> Config:
