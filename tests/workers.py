@@ -94,9 +94,9 @@ def processes_of_home(home: Path) -> list[int]:
     mine = {os.getpid(), *descendants_of(os.getpid())}
     marks = {pid for worker in workers for pid in marked(worker)}
     named = {
-        int(name)
-        for name in os.listdir("/proc")
-        if name.isdigit() and str(home) in command_of(int(name)) and int(name) not in mine
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and str(home) in command_of(int(entry.name)) and int(entry.name) not in mine
     }
     return sorted(marks | named)
 

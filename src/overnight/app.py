@@ -177,9 +177,13 @@ class App:
         limit: int = 50,
         before: tuple[float, str] | None = None,
     ) -> list[Job]:
-        """Return jobs, the newest first.
+        """Return jobs, the newest first; what is left out does not matter.
 
         Args:
+            state: as they stand.
+            task: by the name of their task.
+            queue: by their queue.
+            limit: this many at most.
             before: (created_at, id) of the last job of the page before.
         """
         return self.store.read(reading.jobs, state=state, task=task, queue=queue, limit=limit, before=before)

@@ -17,7 +17,7 @@ from tests.faults import chaos_tasks
 from tests.waiting import until
 from tests.workers import RunningWorker, app_on, nothing_is_left
 
-TASKS = Path(chaos_tasks.__file__)
+TASKS = chaos_tasks.__name__
 SEED = int(os.environ.get("OVERNIGHT_CHAOS_SEED", "20261124"))
 VICTIMS = ["child"] * 6 + ["zygote"] * 2 + ["guard"] * 2 + ["worker"] * 2
 
@@ -61,7 +61,7 @@ def test_every_job_ends_exactly_once(tmp_path: Path) -> None:
         )
     finally:
         worker.__exit__(None, None, None)
-    assert kills["child"] > 5 and kills["worker"] > 1, f"too few kills to mean anything: {kills}"
+    assert min(kills["child"] - 5, kills["worker"] - 1) > 0, f"too few kills to mean anything: {kills}"
     _check_results(handles)
     _check_witness(ledger)
     assert verify(app.store) == []

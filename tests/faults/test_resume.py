@@ -59,11 +59,9 @@ def test_thirty_kills_change_nothing(tmp_path: Path) -> None:
     app = app_on(tmp_path / "home", crash_limit=1000)
     handle = chaos_tasks.digest_lines.with_options(app=app).submit(text, trace)
     killed = 0
-    with RunningWorker(tmp_path / "home", chaos_tasks.__file__, OVERNIGHT_CRASH_LIMIT="1000"):
+    with RunningWorker(tmp_path / "home", chaos_tasks.__name__, OVERNIGHT_CRASH_LIMIT="1000"):
         for _ in range(KILLS):
-            running = until(
-                lambda: _newest(trace, killed), within=20, what=f"attempt {killed + 1} (seed {SEED})"
-            )
+            running = _wait_for_attempt_after(killed, trace)
             time.sleep(chance.uniform(0.05, 0.45))  # where in the work the kill hits, by chance
             os.kill(running.pid, signal.SIGKILL)
             killed = running.attempt
@@ -78,9 +76,12 @@ def test_thirty_kills_change_nothing(tmp_path: Path) -> None:
     assert max(repeated) <= 1.0, f"work repeated after a kill, in seconds: {sorted(repeated)[-5:]}"
 
 
-def _newest(trace: Path, killed: int) -> Seen | None:
-    seen = read_trace(trace)
-    return seen[-1] if seen and seen[-1].attempt > killed else None
+def _wait_for_attempt_after(killed: int, trace: Path) -> Seen:
+    def newest() -> Seen | None:
+        seen = read_trace(trace)
+        return seen[-1] if seen and seen[-1].attempt > killed else None
+
+    return until(newest, within=20, what=f"an attempt after number {killed} (seed {SEED})")
 
 
 def _repeated(seen: list[Seen]) -> list[float]:
