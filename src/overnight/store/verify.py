@@ -68,7 +68,7 @@ _SAVED = Statement(
     select(saved_state.c.attempt, saved_state.c.n).where(saved_state.c.job == bindparam("job"))
 )
 _WORKER = Statement(select(worker.c.id).where(worker.c.id == bindparam("worker")))
-_INTEGRITY = Statement(text("PRAGMA quick_check"))
+_INTEGRITY = Statement(text("PRAGMA integrity_check"))
 
 
 def verify(store: Store) -> list[Violation]:
