@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from overnight.cli import COMMANDS, answer, program
+from overnight.cli import COMMANDS, program
 from overnight.cli.endings import Exit, Terminated, code_of, complain
 from overnight.errors import (
     BadInput,
@@ -23,6 +23,7 @@ from overnight.errors import (
     SourceBroken,
     StoreFull,
 )
+from tests.cli.commands import Commands
 
 FAILED = JobFailed("it failed", job_id="1", kind="Failed", traceback="Traceback …")
 
@@ -109,10 +110,11 @@ def test_what_an_error_quotes_cannot_steer_the_terminal(capsys: pytest.CaptureFi
     ],
 )
 def test_a_slip_of_the_hand_is_answered_with_what_was_meant(
-    words: list[str], hint: str, capsys: pytest.CaptureFixture[str], signals: None
+    words: list[str], hint: str, tmp_path: Path
 ) -> None:
-    assert answer(words) == 2
-    assert hint in capsys.readouterr().err
+    said = Commands(tmp_path)(*words)
+    assert said.code == 2
+    assert hint in said.err
 
 
 def test_the_list_of_commands_says_what_each_says_of_itself() -> None:

@@ -118,6 +118,15 @@ def test_a_job_without_progress_is_not_waited_for() -> None:
     assert story.told() == ["↻ process killed by SIGKILL; went on from what it had saved"]
 
 
+def test_an_end_that_comes_before_any_progress_is_told_after_the_crash() -> None:
+    story = Story()
+    story.is_claimed()
+    story.crashes(saved_n=3)
+    story.is_claimed()
+    story.is_settled("Succeeded", state=State.SUCCEEDED, finished_at=story.now)
+    assert story.ends(b"1")[0] == "↻ process killed by SIGKILL; went on from what it had saved"
+
+
 def test_a_crash_is_told_before_what_follows_it() -> None:
     story = Story()
     story.is_claimed()

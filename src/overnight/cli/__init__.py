@@ -34,7 +34,7 @@ COMMANDS: dict[str, dict[str, _Entry]] = {
         "show": _Entry("showing", "Show one job: how it stands, its attempts, what has happened."),
         "logs": _Entry("logs", "Print what a job has printed and logged."),
         "wait": _Entry("waiting", "Wait for jobs, silently; the exit code says how they ended."),
-        "result": _Entry("waiting", "Print the result of a job."),
+        "result": _Entry("waiting", "Print the result of a job as JSON."),
     },
     "Steer": {
         "cancel": _Entry("changing", "Cancel jobs."),

@@ -31,7 +31,7 @@ class KnownSource(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         key: the source's key.
         tasks: by name: schema, doc, is_declared.
-        broken: the traceback of its import, where it cannot be imported.
+        broken: why it cannot be imported, with the traceback of its author.
         fresh: why its attempts run in fresh interpreters.
         workers: how many live workers serve it.
     """
@@ -132,7 +132,7 @@ def _import(words: str, folder: Path) -> KnownSource:
                     "is_declared": task.is_declared,
                 }
     except SourceBroken as wrong:
-        return KnownSource(key=source.key, broken=wrong.traceback or wrong.message)
+        return KnownSource(key=source.key, broken=f"{wrong.traceback}{wrong.message}")
     return KnownSource(key=source.key, tasks=described)
 
 

@@ -69,7 +69,7 @@ class Narrator:
             job: the job, which has ended.
             result: its result as JSON, or None.
         """
-        yield from self._mend("started again")
+        yield from self._mend(_without_a_place(job))
         yield Sentence(
             "good" if job.state is State.SUCCEEDED else "bad", end_text(job, began=self.began, result=result)
         )
@@ -129,12 +129,16 @@ class Narrator:
             yield from self._mend(f"went on at {place}" if has_saved else "started again")
             return
         if now - self._claimed_at > _PATIENCE:
-            yield from self._mend("went on from what it had saved" if job.saved_n else "started again")
+            yield from self._mend(_without_a_place(job))
 
     def _mend(self, how: str) -> Iterator[Sentence]:
         pause, self._break = self._break, None
         if pause is not None:
             yield Sentence("again", f"↻ {pause.why}; {how}")
+
+
+def _without_a_place(job: Job) -> str:
+    return "went on from what it had saved" if job.saved_n else "started again"
 
 
 def _error(changes: dict[str, Any]) -> ErrorInfo | None:

@@ -22,7 +22,7 @@ from overnight.cli.watching import code_of_job, watch
 from overnight.cli.words import result_text, short
 from overnight.codec import read_json
 from overnight.engines.workers import ensure_worker
-from overnight.errors import BadInput, OvernightError, Refused
+from overnight.errors import BadInput, BadOption, OvernightError, Refused
 from overnight.jobs import Call, Job, State
 from overnight.tasks import Task
 
@@ -119,7 +119,11 @@ def _input(given: str) -> dict[str, Any]:
 
 
 def _call(task: Task[..., Any, Any], values: dict[str, Any], options: Given) -> Call:
-    called = task.with_options(**read_options(options))
+    try:
+        called = task.with_options(**read_options(options))
+    except BadOption as wrong:
+        hint = wrong.hint or "overnight run --help lists the options, with examples"
+        raise BadOption(wrong.message, hint=hint) from None
     return Call(
         task=task.name,
         source=task.source.key,
