@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,13 +56,14 @@ def main() -> int:
 def kill_it_and_compare() -> None:
     """Submit, kill, wait for the end, and hold the outcome against that of a plain call."""
     say(f"$ overnight run {TARGET}")
-    with subprocess.Popen([OVERNIGHT, "run", TARGET], cwd=ROOT, stdout=subprocess.DEVNULL) as run:
-        job_id = wait_for(submitted, run, "there was a job")
-        before = wait_for(lambda: half_done(show(job_id)), run, "half of the work was done")
-        pid = before["attempt_list"][-1]["detail"]["pid"]
-        say(f"$ kill -9 {pid}")
-        os.kill(pid, signal.SIGKILL)
-        after = wait_for(lambda: started_again(show(job_id)), run, "it went on")
+    run = subprocess.Popen([OVERNIGHT, "run", TARGET], cwd=ROOT, stdout=subprocess.DEVNULL)
+    job_id = wait_for(submitted, run, "there was a job")
+    before = wait_for(lambda: half_done(show(job_id)), run, "half of the work was done")
+    pid = before["attempt_list"][-1]["detail"]["pid"]
+    say(f"$ kill -9 {pid}")
+    os.kill(pid, signal.SIGKILL)
+    after = wait_for(lambda: started_again(show(job_id)), run, "it went on")
+    run.wait()
     expect(run.returncode == 0, f"`overnight run` ended with exit code {run.returncode}")
     expect(
         after["progress"]["done"] > before["progress"]["done"] / 2,
@@ -122,17 +123,19 @@ def wait_for(question: Callable[[], T | None], run: "subprocess.Popen[bytes]", w
 
 
 def end_processes_of(home: str) -> list[str]:
-    """Tell the worker to leave and wait for it; return what did not go with it, and was killed.
+    """Tell the worker to leave, and who watches; wait for all; return what did not go, and was killed.
 
     Every process of a store has the home in its environment, which it got from the `overnight run` above.
     """
     for process in processes_of(home):
-        if "worker" in process.cmdline():
-            process.terminate()
+        with suppress(psutil.NoSuchProcess):  # gone by itself since it was listed
+            if {"worker", "run"} & set(process.cmdline()):
+                process.terminate()
     _, left = psutil.wait_procs(processes_of(home), timeout=30)
     for process in left:
-        process.kill()
-    return [f"{process.pid} {' '.join(process.cmdline())}" for process in left]
+        with suppress(psutil.NoSuchProcess):  # as above
+            process.kill()
+    return [str(process.pid) for process in left]
 
 
 def processes_of(home: str) -> list[psutil.Process]:
@@ -159,4 +162,5 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # tidies up on the way out
     sys.exit(main())
