@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
@@ -20,7 +20,7 @@ from overnight.settings import Settings, load_settings
 from overnight.store import Store, changing, jobs, open_store, reading, workers
 from overnight.store import events as store_events
 from overnight.store.bells import Bell
-from overnight.store.logs import Line
+from overnight.store.logs import Line, LineKey
 from overnight.store.workers import WorkerRow
 from overnight.tasks import call_again, offer_keeper
 
@@ -150,10 +150,18 @@ class App:
         return self.store.read(reading.payload, job_id, "result")
 
     def log_lines(
-        self, job_id: str, *, attempt: int | None = None, after: Any = None, limit: int = 1000
-    ) -> list[Line]:
-        """Return what a job's attempts printed and logged, in order."""
-        return self.store.logs.lines(job_id, attempt=attempt, after=after, limit=limit)
+        self, job_id: str, *, attempt: int | None = None, after: LineKey | None = None
+    ) -> Iterator[Line]:
+        """Yield what a job's attempts printed and logged so far, in order.
+
+        Args:
+            job_id: its full id.
+            attempt: only lines of this attempt.
+            after: only lines behind this place, the `key` of a line.
+        """
+        while page := self.store.logs.lines(job_id, attempt=attempt, after=after):
+            yield from page
+            after = page[-1].key
 
     # -- what faces ask ------------------------------------------------------------------------------
 

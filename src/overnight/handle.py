@@ -268,7 +268,7 @@ class JobHandle(Generic[R]):
         Args:
             attempt: Of this attempt only.
         """
-        return self._keeper.log_lines(self._id, attempt)
+        return self._keeper.log_lines(self._id, attempt=attempt)
 
 
 class Watch:

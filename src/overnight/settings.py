@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(value.split(os.pathsep)) if isinstance(value, str) else tuple(map(str, value))
 
 
-_READERS = {
+_READERS: dict[str, Callable[[Any], Any]] = {
     "home": lambda value: Path(value).expanduser(),
     "tasks": _names,
     "slots": _whole,

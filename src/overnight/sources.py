@@ -133,18 +133,20 @@ class Source(msgspec.Struct, frozen=True):
         if text.endswith(".py") or os.sep in text:
             file = (cwd / Path(text).expanduser()).resolve()
             if not file.is_file():
+                hint: str | None
                 near = get_close_matches(file.name, [it.name for it in file.parent.glob("*.py")], n=1)
                 hint = f"did you mean {near[0]}?" if near else f"paths are taken from {cwd}"
                 if file.is_dir():
                     hint = "a folder is no module; a package is named with dots: app.tasks"
                 raise NotFound(f"there is no file {file}", hint=hint)
             return cls.at(file)
-        file = _find_module(text, [str(cwd), *sys.path])
-        if file is None:
-            hint = f"a file is named with its .py: {text}.py" if (cwd / f"{text}.py").exists() else None
+        found = _find_module(text, [str(cwd), *sys.path])
+        if found is None:
+            is_file = (cwd / f"{text}.py").exists()
+            hint = f"a file is named with its .py: {text}.py" if is_file else None
             hint = hint or "it is looked for in the current directory and where Python looks for modules"
             raise NotFound(f"there is no module {text!r}", hint=hint)
-        return cls.at(file, text)
+        return cls.at(found, text)
 
     def load(self) -> ModuleType:
         """Import the source, or return it as it was imported before.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -54,15 +54,13 @@ COMMANDS = {"logs": logs}
 
 def _all(app: App, output: Output, job_id: str, *, last: int | None, follow: bool) -> Iterator[Line]:
     is_over = app.read(job_id).done  # what was printed before the end is in the store by the end
-    so_far: Iterable[Line] = (line for page in output.new() for line in page)
-    yield from so_far if last is None else deque(so_far, maxlen=last)
+    yield from output.new() if last is None else deque(output.new(), maxlen=last)
     attend = Attendant(app, replaces_only=True)
     while follow and not is_over:
         app.wait(job_id, LOOK)
         job = app.read(job_id)
         is_over = job.done
-        for page in output.new():
-            yield from page
+        yield from output.new()
         if not is_over:
             attend(job)
 

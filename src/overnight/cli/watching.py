@@ -14,9 +14,6 @@ from overnight.store.lines import Line, LineKey
 #: Between two looks at a job, in seconds; its end is heard at once.
 LOOK = 0.25
 
-#: So many lines of a job's output are read at once.
-_PAGE = 1000
-
 
 def watch(app: App, job_id: str, view: View, *, with_logs: bool, attend: Callable[[Job], None]) -> Job:
     """Show a job until it has ended; return it as it stands then.
@@ -33,7 +30,7 @@ def watch(app: App, job_id: str, view: View, *, with_logs: bool, attend: Callabl
     while True:
         job = app.read(job_id)
         view.show(job)
-        for lines in output.new() if with_logs else ():
+        if with_logs and (lines := list(output.new())):
             view.print(lines)
         events = app.events(job_id) if job.n_event > narrator.heard else []
         for sentence in narrator.tell(job, events, now=app.store.clock.now()):
@@ -70,14 +67,8 @@ class Output:
         self._attempt = attempt
         self._after: LineKey | None = None
 
-    def new(self) -> Iterator[list[Line]]:
-        """Yield the lines that are new, in pages."""
-        while True:
-            lines: list[Line] = self._app.log_lines(
-                self._job, attempt=self._attempt, after=self._after, limit=_PAGE
-            )
-            if lines:
-                self._after = lines[-1].key
-                yield lines
-            if len(lines) < _PAGE:
-                return
+    def new(self) -> Iterator[Line]:
+        """Yield the lines that are new."""
+        for line in self._app.log_lines(self._job, attempt=self._attempt, after=self._after):
+            self._after = line.key
+            yield line
