@@ -9,6 +9,7 @@ import os
 import pty
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -18,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from overnight.cli import answer
+from overnight.sources import Source
 from overnight.store import open_store
+from overnight.tasks import find_task
 from tests.workers import app_on, nothing_is_left
 
 COMMAND = (sys.executable, "-m", "overnight")
@@ -146,6 +149,22 @@ class Commands:
     def make_store(self) -> None:
         """Make the store, empty."""
         open_store(self.home).close()
+
+    def in_store(self, statement: str) -> None:
+        """Change the store behind our back."""
+        connection = sqlite3.connect(self.home / "overnight.db")
+        with connection:
+            connection.execute(statement)
+        connection.close()
+
+    def submit_only(self, task: str, **values: Any) -> str:
+        """Submit a job of `jobs.py` from Python, which starts no worker; return its id."""
+        app = app_on(self.home)
+        try:
+            found = find_task(Source.named("jobs.py", self.folder), task)
+            return found.with_options(app=app).submit(**values).id
+        finally:
+            app.close()
 
     def end_workers(self) -> None:
         """Tell the workers that were started in the background to leave, and wait until they have."""

@@ -306,6 +306,17 @@ def test_a_database_of_others_is_left_as_it_is(overnight: Commands) -> None:
     assert "hint: " in answer.err
 
 
+def test_a_store_of_the_future_is_refused_and_left_alone(overnight: Commands) -> None:
+    overnight.make_store()
+    overnight.in_store("update alembic_version set version_num = '0099'")
+    overnight.in_store("update meta set value = '99' where name = 'oldest_code'")
+    for words in (["ls"], ["run", "bad.py:typed", "--top", "1"]):
+        answer = overnight(*words)
+        assert (answer.code, answer.out) == (1, "")
+        assert "newer overnight" in answer.err
+        assert "hint: " in answer.err
+
+
 def test_a_home_that_is_a_file_is_refused(overnight: Commands) -> None:
     overnight.home.write_text("a file")
     answer = overnight("run", "bad.py:typed", "--top", "1")
