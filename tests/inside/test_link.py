@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -95,16 +96,19 @@ def test_a_signal_may_end_the_wait_for_a_save_and_the_line_goes_on() -> None:
         raise Stopped("cancel")
 
     peer = Peer(acknowledges=False)
-    before = signal.signal(signal.SIGALRM, stop)
+    before = signal.signal(signal.SIGUSR1, stop)
     try:
         for n in range(1, 20):
             peer.link.save(n, b"x")
-            signal.setitimer(signal.ITIMER_REAL, 0.002)
+            timer = threading.Timer(
+                0.002, signal.pthread_kill, (threading.main_thread().ident, signal.SIGUSR1)
+            )
+            timer.start()
             with pytest.raises(Stopped):
                 peer.link.wait_until_durable(n)
+            timer.join()
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGUSR1, before)
     peer.acknowledges = True
     peer.link.save(20, b"x")
     peer.link.wait_until_durable(20)
@@ -182,3 +186,16 @@ def test_an_abandoned_line_says_nothing(peer: Peer) -> None:
     peer.link.report(lambda: (1, 2, None))
     peer.drain()
     assert peer.heard == []
+
+
+def test_a_closed_line_leaves_no_descriptor_open() -> None:
+    def count() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = count()
+    for _ in range(20):
+        link = Link(Inline())
+        link.post(line("x"))
+        link.close()
+        link.close()
+    assert count() <= before

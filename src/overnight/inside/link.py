@@ -57,6 +57,8 @@ class Link:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
+        self._ringing = threading.RLock()  # a signal's handler may ring while its own thread does
+        self._can_ring = True
         self._reader: ProgressReader | None = None
         self._sent: Progressed | None = None
         self._reported_at = 0.0
@@ -129,10 +131,15 @@ class Link:
         self._send_progress()
         if last is not None:
             self._transport.send(last)
+        with self._ringing:
+            if self._can_ring:
+                self._can_ring = False
+                os.close(self._wake)
 
     def abandon(self) -> None:
         """Fall silent at once: this process is a fork of the function's, and the line is not its own."""
         self._gone = self._closing = True
+        self._can_ring = False
         self._thread = None
 
     def watch_for_stop(self) -> None:
@@ -140,19 +147,20 @@ class Link:
         self._start()
 
     def _ring(self) -> None:
-        try:
-            os.eventfd_write(self._wake, 1)
-        except BlockingIOError:  # it has been rung 2**64 times and not answered: it will wake all the same
-            return
+        # Under a lock: a thread that rings while the line is closed would write to whatever got the number
+        # next. (`with` on a lock is safe from a signal's exception, unlike what is built of locks in Python.)
+        with self._ringing:
+            if self._can_ring:
+                os.eventfd_write(self._wake, 1)
 
     def _start(self) -> None:
         if self._thread is not None or self._closing:
             return
-        with self._starting:
+        with self.stop.mask(), self._starting:  # a thread that a signal caught at its start cannot be joined
             if self._thread is None:
                 thread = threading.Thread(target=self._talk, name="overnight-link", daemon=True)
-                self._thread = thread
                 thread.start()
+                self._thread = thread
 
     # -- the thread ----------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ function is not cut short. While saved state is encoded the stop waits, and is r
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -64,13 +65,23 @@ class StopSign:
             return
         self._raise("terminated")
 
+    def take(self, how: str) -> None:
+        """Note that the stop is being raised in the function by other means, and tell the worker."""
+        first = self.raised is None
+        self.raised = self.asked or how
+        if first:
+            self._tell(how)
+
     def end(self) -> None:
         """Say that the function has ended: no stop may be raised any more."""
         self.is_over = True
 
     @contextmanager
     def mask(self) -> Iterator[None]:
-        """Hold stops back for the length of a block."""
+        """Hold a signal's stop back for the length of a block; signals come to the main thread alone."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         self._masks += 1
         try:
             yield
@@ -81,8 +92,5 @@ class StopSign:
             self._raise(how)
 
     def _raise(self, how: str) -> None:
-        first = self.raised is None
-        self.raised = self.asked
-        if first:
-            self._tell(how)
+        self.take(how)
         raise Stopped(self.raised or how)
