@@ -9,8 +9,8 @@ from rich.console import Console
 
 from overnight.cli.bars import JobLine, LiveView
 from overnight.cli.narrating import Sentence
-from overnight.cli.terminal import clean, clean_line
-from overnight.cli.views import PlainView, SilentView, view_of
+from overnight.cli.views import PlainView, SilentView
+from overnight.cli.watching import view_of
 from overnight.jobs import Job, State
 from overnight.options import Options
 from overnight.progress import Progress
@@ -129,34 +129,3 @@ def test_a_pipe_gets_plain_lines_and_nobody_gets_none(capsys: pytest.CaptureFixt
         view.say(Sentence("bad", "✘ failed"))
         view.print([Line(at=0, stream="stdout", text="item")])
     assert capsys.readouterr() == ("", "")
-
-
-# -- the text of others ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "left"),
-    [
-        ("plain\ttext\n", "plain\ttext\n"),
-        ("\x1b[31mred\x1b[0m", "red"),
-        ("\x1b[2J\x1b[Hcleared", "cleared"),
-        ("\x1b]0;title\x07after", "after"),
-        ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
-        ("\x1b]52;c;no end", ""),
-        ("\x9b31mred", "red"),
-        ("\x1bPdevice\x1b\\x", "x"),
-        ("\x1b(Bx", "x"),
-        ("bell\x07 back\x08 nul\x00", "bell back nul"),
-        ("right\u202eleft", "rightleft"),
-        ("half \ud800", "half ?"),
-        ("größe → 5", "größe → 5"),
-    ],
-)
-def test_nothing_is_left_that_steers_a_terminal(text: str, left: str) -> None:
-    assert clean(text) == left
-
-
-def test_of_a_line_that_was_drawn_over_the_last_is_left() -> None:
-    assert clean_line("10%\r20%\r30%") == "30%"
-    assert clean_line("30%\r") == "30%"
-    assert clean_line("words\r\n".rstrip("\n")) == "words"

@@ -7,6 +7,7 @@ copy of click of its own that does not mix with other commands.
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from importlib import import_module
@@ -124,6 +125,9 @@ def main() -> None:
     """Run the command that the process was started with, and end the process."""
     from overnight.cli.endings import finish
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a sign that the terminal lacks is no error
     finish(answer(sys.argv[1:]))
 
 

@@ -17,8 +17,7 @@ from overnight.cli.endings import Exit, Terminated, code_of
 from overnight.cli.opening import has_store, json_option, live_workers, open_app, program_of
 from overnight.cli.targets import find_target
 from overnight.cli.terminal import clean, is_live, json_text, put, put_json, say
-from overnight.cli.views import Style, view_of
-from overnight.cli.watching import code_of_job, watch
+from overnight.cli.watching import Style, code_of_job, view_of, watch
 from overnight.cli.words import result_text, short
 from overnight.codec import read_json
 from overnight.engines.workers import ensure_worker

@@ -143,7 +143,7 @@ def _attempts(attempts: Sequence[Attempt], now: float) -> Table:
     table = Table.grid(padding=(0, 2))
     for attempt in attempts:
         until = attempt.ended_at or now
-        used = []
+        used = [f"process {attempt.detail['pid']}"] if "pid" in attempt.detail else []
         if attempt.cpu_seconds is not None:
             used.append(f"CPU {format_duration(attempt.cpu_seconds)}")
         if attempt.peak_memory:

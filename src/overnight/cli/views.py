@@ -1,19 +1,17 @@
-"""What is shown of a job while it is watched: a live bar on a terminal, plain lines elsewhere, or nothing."""
+"""What is shown of a job while it is watched: plain lines, or nothing. `bars` has the line of a terminal."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Literal, Protocol, TextIO
+from typing import Protocol
 
 from overnight.cli.narrating import Sentence
-from overnight.cli.terminal import clean_line, console, is_live, say
+from overnight.cli.terminal import clean_line, say
 from overnight.cli.words import clock_time, progress_text, short
 from overnight.handle import LogLine
 from overnight.jobs import Job, State
-
-Style = Literal["auto", "tty", "plain", "none"]
 
 #: At most one plain line of progress in this time, in seconds, or for one of so many parts of the work.
 _EVERY, _PARTS = 10.0, 10
@@ -30,17 +28,6 @@ class View(AbstractContextManager["View"], Protocol):
 
     def print(self, lines: Sequence[LogLine]) -> None:
         """Show what the job has printed; it stays."""
-
-
-def view_of(style: Style, stream: TextIO) -> View:
-    """Return what is shown on a stream; a bar only where the cursor can be moved."""
-    if style == "none":
-        return SilentView()
-    if style == "plain" or not is_live(stream):
-        return PlainView()
-    from overnight.cli.bars import LiveView  # rich takes 60 ms, paid where it draws
-
-    return LiveView(console(stream))
 
 
 class SilentView(View):

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Literal, TextIO
 
 from overnight.app import App
 from overnight.cli.endings import Exit
 from overnight.cli.narrating import Narrator
-from overnight.cli.views import View
+from overnight.cli.terminal import console, is_live
+from overnight.cli.views import PlainView, SilentView, View
 from overnight.jobs import Job, State
 from overnight.store.lines import Line, LineKey
 
 #: Between two looks at a job, in seconds; its end is heard at once.
 LOOK = 0.25
+
+
+Style = Literal["auto", "tty", "plain", "none"]
+
+
+def view_of(style: Style, stream: TextIO) -> View:
+    """Return what is shown on a stream; a bar only where the cursor can be moved."""
+    if style == "none":
+        return SilentView()
+    if style == "plain" or not is_live(stream):
+        return PlainView()
+    from overnight.cli.bars import LiveView  # rich takes 60 ms, paid where it draws
+
+    return LiveView(console(stream))
 
 
 def watch(app: App, job_id: str, view: View, *, with_logs: bool, attend: Callable[[Job], None]) -> Job:
