@@ -22,7 +22,7 @@ from tests.inside.peer import Peer, start_message
 peer = Peer()
 inside = Inside.of(start_message(Path(sys.argv[1]) / "job"), "ada", peer.link)
 context.enter_process(inside)
-job_logging.install(inside)
+job_logging.install()
 answer = None
 """
 

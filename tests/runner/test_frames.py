@@ -59,7 +59,7 @@ def test_descriptors_come_in_the_order_of_their_frames(ends) -> None:
     ours, theirs = ends
     pipes = [os.pipe() for _ in range(3)]
     for number, (reading, _) in enumerate(pipes):
-        send_with_descriptors(theirs, b"%d" % number, [reading])
+        send_with_descriptors(theirs, [b"%d" % number], [reading])
     reader = FrameReader(ours)
     payloads = []
     while len(payloads) < 3:

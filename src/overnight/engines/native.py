@@ -200,7 +200,7 @@ class Worker:
 
     def _has_room(self) -> bool:
         may_start = self._lease.holds() and self._guarding.stands.is_set()
-        return bool(self._slots.free) and may_start and not self._is_leaving
+        return self._slots.free > 0 and may_start and not self._is_leaving
 
     async def _claim_some(self) -> bool:
         """Claim for the free slots; say whether there may be more."""
@@ -212,7 +212,7 @@ class Worker:
             worker=self.id,
             served=tasks,
             queues=self.options.queues,
-            slots=len(self._slots.free),
+            slots=self._slots.free,
             all_slots=self._slots.count,
             memory=self._slots.memory,
             all_memory=self.options.memory_budget,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -37,32 +36,31 @@ class Slots:
     """Room for attempts: slots and memory.
 
     Attributes:
-        count: how many slots there are, and `free`, the numbers of those that are free.
+        count: how many slots there are, and `free`, how many of them are free.
     """
 
     def __init__(self, count: int, memory: int) -> None:
         self.count = count
-        self.free = list(range(count))
+        self.free = count
         self._memory = memory
-        self._taken: dict[str, tuple[list[int], int]] = {}
+        self._taken: dict[str, tuple[int, int]] = {}
 
     @property
     def memory(self) -> int:
         """Bytes of the memory budget that are free."""
         return self._memory - sum(memory for _, memory in self._taken.values())
 
-    def take(self, claim: Claim) -> int:
-        """Give a claim the slots that it needs; return the number of its first."""
+    def take(self, claim: Claim) -> None:
+        """Give a claim the room that it needs."""
         wanted = min(claim.options.cpus, self.count)
-        slots = [heapq.heappop(self.free) for _ in range(wanted)]
-        self._taken[claim.job] = slots, claim.options.memory or 0
-        return slots[0]
+        self.free -= wanted
+        self._taken[claim.job] = wanted, claim.options.memory or 0
 
-    def give_back(self, claim: Claim) -> None:
-        """Free what a claim had."""
-        slots, _ = self._taken.pop(claim.job)
-        for slot in slots:
-            heapq.heappush(self.free, slot)
+    def give_back(self, claim: Claim) -> bool:
+        """Free what a claim has; say whether it had anything."""
+        slots, _ = self._taken.pop(claim.job, (0, 0))
+        self.free += slots
+        return slots > 0
 
 
 class Running:
@@ -98,39 +96,42 @@ class Running:
 
     def take(self, claim: Claim) -> Coroutine[Any, Any, None]:
         """Give a claim its slots at once; the coroutine runs it to its outcome, and settles it."""
-        slot = self.slots.take(claim)
+        self.slots.take(claim)
         self.claims[claim.job] = claim
-        return self._run(claim, slot)
+        return self._run(claim)
 
-    async def _run(self, claim: Claim, slot: int) -> None:
+    async def _run(self, claim: Claim) -> None:
         try:
-            attempt, outcome = await self._attempt(claim, slot)
+            attempt, outcome = await self._attempt(claim)
         finally:
-            self._guarding.page.set_slot(slot, 0)
-            self.slots.give_back(claim)
             self.attempts.pop(claim.job, None)
             self._noted.discard(claim.job)
-            self._on_room()
+            self._make_room(claim)
         try:
             if outcome is not None:
                 await self._settle(claim, outcome, attempt)
         finally:
             self.claims.pop(claim.job, None)
 
-    async def _attempt(self, claim: Claim, slot: int) -> tuple[Attempt | None, Outcome | None]:
+    def _make_room(self, claim: Claim) -> None:
+        """Let the next job have the slots: at the last word, though the process is still to be buried."""
+        if self.slots.give_back(claim):
+            self._on_room()
+
+    async def _attempt(self, claim: Claim) -> tuple[Attempt | None, Outcome | None]:
         zygote = self._served.zygote_of(claim.source)
         if claim.cancel_requested:
             return None, Cancelled("asked")
         if zygote is None:
             return None, Interrupted("asked")
-        child = await zygote.take(ahead=len(self.slots.free))
+        child = await zygote.take(ahead=self.slots.free)
         if child.ended.is_set():
             return None, Interrupted("killed")
-        self._guarding.page.set_slot(slot, child.pid)
-        if not self._lease.holds():
-            zygote.dismiss(child)
-            return None, None  # too late to start anything: others will take it back
-        return await self._work(claim, zygote, child)
+        with self._guarding.guard(child.pid):
+            if self._lease.holds():
+                return await self._work(claim, zygote, child)
+        zygote.dismiss(child)
+        return None, None  # too late to start anything: others will take it back
 
     async def _work(self, claim: Claim, zygote: Zygote, child: Child) -> tuple[Attempt, Outcome]:
         attempt = Attempt(
@@ -139,6 +140,7 @@ class Running:
             directory=str(self._store.home / "jobs" / claim.job),
             write_save=lambda n, data: self._store.send(saves.write, claim.job, claim.attempt, n, data),
             write_lines=lambda lines: self._write_lines(claim, lines),
+            on_last_word=lambda: self._make_room(claim),
             now=self._store.clock.now,
         )
         self.attempts[claim.job] = attempt

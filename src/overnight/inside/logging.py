@@ -25,14 +25,15 @@ _LONGEST = 256 * 1024
 _streams: list[tuple[Any, str]] = []
 
 
-def install(inside: Inside) -> None:
-    """Let logging in this process, a child that runs one attempt, send records to the worker."""
+def install() -> None:
+    """Let logging send records to the worker, in this process and those forked from it, while a job runs."""
     _streams[:] = [(sys.stdout, "stdout"), (sys.stderr, "stderr")]
     write = logging.StreamHandler.emit
 
     def emit(handler: Any, record: logging.LogRecord) -> None:
         stream = _stream_of(handler)
-        if stream is None or here() is not inside:  # in a fork, text is all that can be said
+        inside = here()
+        if stream is None or inside is None:  # in a fork of the job, text is all that can be said
             write(handler, record)
         else:
             _send(handler, record, inside, stream)

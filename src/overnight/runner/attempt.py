@@ -77,6 +77,7 @@ class Attempt:
         directory: str,
         write_save: SaveWriter,
         write_lines: LineWriter,
+        on_last_word: Callable[[], None],
         now: Callable[[], float],
     ) -> None:
         self.claim = claim
@@ -89,13 +90,14 @@ class Attempt:
         self._directory = directory
         self._write_save = write_save
         self._write_lines = write_lines
+        self._on_last_word = on_last_word
         self._now = now
         self._loop = asyncio.get_running_loop()
         self._reader = FrameReader(child.wire)
+        self._wire = child.wire.fileno()  # by number: looked up by the socket, asyncio formats it each time
         self._streams = [Stream("stdout", child.out), Stream("stderr", child.err)]
         self._meter = Meter()
         self._last: Returned | Raised | None = None
-        self._spoken = asyncio.Event()
         self._nonsense: str | None = None
         self._stop: str | None = None
         self._stopped_by: str | None = None
@@ -135,7 +137,7 @@ class Attempt:
             await self._stopping
         await bury_orphans()  # before the last read: what they hold open would never end
         await self._read_to_the_end()
-        for descriptor in (self.child.wire, self.child.out, self.child.err):
+        for descriptor in (self._wire, self.child.out, self.child.err):
             self._loop.remove_reader(descriptor)
 
     def outcome(self, *, guard_killed: bool) -> Outcome:
@@ -226,7 +228,7 @@ class Attempt:
     # -- listening -----------------------------------------------------------------------------------
 
     def _listen(self) -> None:
-        self._loop.add_reader(self.child.wire, self._hear)
+        self._loop.add_reader(self._wire, self._hear)
         for stream in self._streams:
             self._loop.add_reader(stream.descriptor, self._read_stream, stream)
 
@@ -235,13 +237,13 @@ class Attempt:
             messages = [decode_up(payload) for payload in self._reader.read()]
         except (NoFrame, msgspec.DecodeError) as nonsense:
             self._nonsense = str(nonsense)
-            self._loop.remove_reader(self.child.wire)
+            self._loop.remove_reader(self._wire)
             self._stopping = asyncio.ensure_future(kill_tree(self.child.pid))
             return
         for message in messages:
             self._obey(message)
         if self._reader.is_ended:
-            self._loop.remove_reader(self.child.wire)
+            self._loop.remove_reader(self._wire)
 
     def _obey(self, message: Any) -> None:
         match message:
@@ -256,6 +258,7 @@ class Attempt:
                 self._stopped_by = how
             case Returned() | Raised():
                 self._last = message
+                self._on_last_word()
             case Ready():
                 self.is_ready = True
 

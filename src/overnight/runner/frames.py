@@ -88,9 +88,13 @@ class FrameReader:
         return payloads
 
 
-def send_with_descriptors(wire: socket.socket, payload: bytes, descriptors: Sequence[int]) -> None:
-    """Send a short frame with descriptors beside it."""
-    socket.send_fds(wire, [frame(payload)], list(descriptors))
+def send_with_descriptors(wire: socket.socket, payloads: Sequence[bytes], descriptors: Sequence[int]) -> None:
+    """Send short frames at once, with the descriptors of the last one beside them."""
+    data = b"".join(map(frame, payloads))
+    if descriptors:
+        socket.send_fds(wire, [data], list(descriptors))
+    else:
+        wire.sendall(data)
 
 
 class Wire:

@@ -6,8 +6,10 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from overnight.runner.guard import NEVER, PAGE, SharedPage
+from overnight.runner.guard import MOST_SLOTS, NEVER, PAGE, SharedPage
 from overnight.runner.processes import MARK
 
 
@@ -27,6 +29,7 @@ class Guarding:
         self.page = SharedPage(self._memory)
         self.page.deadline = NEVER
         self.stands = asyncio.Event()
+        self._places = list(range(MOST_SLOTS))
         self._alive, self._ours = os.pipe()
         self._is_over = False
         self._gone = asyncio.Event()
@@ -37,6 +40,17 @@ class Guarding:
     def pid(self) -> int:
         """The guard's process."""
         return self._process.pid
+
+    @contextmanager
+    def guard(self, pid: int) -> Iterator[None]:
+        """Have the guard know of an attempt's process for the length of a block."""
+        place = self._places.pop()
+        self.page.set_slot(place, pid)
+        try:
+            yield
+        finally:
+            self.page.set_slot(place, 0)
+            self._places.append(place)
 
     def _spawn(self) -> None:
         # Without our mark, so that nobody who sweeps for it takes the guard for a stray.

@@ -44,6 +44,7 @@ class ThreadLimits:
     """
 
     def __init__(self) -> None:
+        self._ours: list[str] = []
         self._controller: Any = None
         if any(name in sys.modules for name in _NUMERIC):
             # Imported here: a source without numeric libraries does not pay for looking for them.
@@ -51,10 +52,17 @@ class ThreadLimits:
 
             self._controller = ThreadpoolController()
 
+    def bound_later_ones(self) -> None:
+        """Bound the pools of libraries that are loaded later, and of programs that are started, to one."""
+        self._ours = [name for name in _THREAD_VARIABLES if name not in os.environ]
+        for variable in self._ours:
+            os.environ[variable] = "1"
+
     def set(self, threads: int) -> None:
         """Bound the pools that are loaded, those loaded later, and those of programs started from here."""
-        for variable in _THREAD_VARIABLES:
-            os.environ.setdefault(variable, str(threads))
+        if threads != 1:
+            for variable in self._ours:
+                os.environ[variable] = str(threads)
         if self._controller is not None:
             self._controller.limit(limits=threads)
 

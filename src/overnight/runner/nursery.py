@@ -34,6 +34,9 @@ _STILLBORN = 5
 #: As much as is read of what they print, in bytes.
 _CRY = 4096
 
+#: Burials wait for so long, in seconds, for the next order to go with.
+_BURY_WITHIN = 0.05
+
 #: A child reads at once or is stuck.
 _SENDING = 5.0
 
@@ -121,6 +124,7 @@ class Zygote:
         self._waiting: dict[int, Child] = {}
         self._ahead: deque[Child] = deque()
         self._children: dict[int, Child] = {}
+        self._burials: list[int] = []
         self._loop = asyncio.get_running_loop()
         self._spawn(worker, lock)
 
@@ -176,7 +180,7 @@ class Zygote:
         self._tickets += 1
         self._waiting[self._tickets] = child
         with theirs:
-            self._order(Fork(self._tickets), [theirs.fileno(), out_theirs, err_theirs])
+            self._order([Fork(self._tickets)], [theirs.fileno(), out_theirs, err_theirs])
         os.close(out_theirs)
         os.close(err_theirs)
         return child
@@ -184,10 +188,16 @@ class Zygote:
     def bury(self, child: Child) -> None:
         """Let the number of a child that has ended be given to others."""
         if self._children.pop(child.pid, None) is not None:
-            self._order(Bury(child.pid), [])
+            self._burials.append(child.pid)
+            if len(self._burials) == 1:
+                self._loop.call_later(_BURY_WITHIN, self._bury_all)
         child.close()
         if self.is_retired and not self._children:
             self.close()
+
+    def _bury_all(self) -> None:
+        if self._burials:
+            self._order([], [])
 
     def retire(self) -> None:
         """Fork no more children; leave with the last that works."""
@@ -210,10 +220,13 @@ class Zygote:
 
     # -- the zygote ----------------------------------------------------------------------------------
 
-    def _order(self, order: Order, descriptors: list[int]) -> None:
+    def _order(self, orders: Sequence[Order], descriptors: list[int]) -> None:
+        """Send orders, and with them the burials that have waited: the zygote wakes once for all."""
+        burials, self._burials = self._burials, []
+        payloads = [encode(order) for order in (*map(Bury, burials), *orders)]
         try:
             self._wire.setblocking(True)
-            send_with_descriptors(self._wire, encode(order), descriptors)
+            send_with_descriptors(self._wire, payloads, descriptors)
             self._wire.setblocking(False)
         except OSError:  # it is dead, which is noticed and answered elsewhere
             return

@@ -9,6 +9,7 @@ import ctypes
 import os
 import signal
 import sys
+from functools import cache
 from pathlib import Path
 
 MARK = "OVERNIGHT_MARK"
@@ -52,6 +53,24 @@ def padded_mark(mark: str) -> str:
     return mark.ljust(MARK_LENGTH, ".")
 
 
+@cache
+def _mark_address() -> int | None:
+    """Return where in memory the environment that this process was started with holds its mark."""
+    block = ctypes.POINTER(ctypes.c_void_p).in_dll(_libc, "environ")
+    prefix = f"{MARK}=".encode()
+    index = 0
+    while address := block[index]:
+        if ctypes.string_at(address, len(prefix)) == prefix:
+            return int(address) + len(prefix)
+        index += 1
+    return None
+
+
+def find_mark() -> None:
+    """Look for the mark in memory once, for all processes that are forked from this one."""
+    _mark_address()
+
+
 def overwrite_mark(mark: str) -> None:
     """Change this process's mark where the kernel shows it, and for the programs that it starts.
 
@@ -59,14 +78,9 @@ def overwrite_mark(mark: str) -> None:
     process shares with its zygote: setting `os.environ` does not change it, writing there does.
     """
     padded = padded_mark(mark)
-    block = ctypes.POINTER(ctypes.c_void_p).in_dll(_libc, "environ")
-    prefix = f"{MARK}=".encode()
-    index = 0
-    while address := block[index]:
-        if ctypes.string_at(address, len(prefix)) == prefix:
-            ctypes.memmove(address + len(prefix), padded.encode(), MARK_LENGTH)
-            break
-        index += 1
+    address = _mark_address()
+    if address is not None:
+        ctypes.memmove(address, padded.encode(), MARK_LENGTH)
     os.environ[MARK] = padded
 
 

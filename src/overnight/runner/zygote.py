@@ -133,6 +133,7 @@ def load(source: Source) -> Loaded:
 def _describe(task: Task[..., Any, Any]) -> dict[str, Any] | None:
     """Say what a task takes; None for a plain function that cannot be one after all."""
     try:
+        task.signature.prepare()  # in every child it would cost 2 ms again
         schema = task.signature.schema
     except BadTask:
         if task.is_declared:
