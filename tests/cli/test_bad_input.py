@@ -129,7 +129,9 @@ def test_a_file_alone_is_answered_with_its_tasks(overnight: Commands) -> None:
 def test_arguments_that_do_not_fit_are_named(
     overnight: Commands, words: list[str], said: str, field: str | None
 ) -> None:
-    assert said in refused(overnight, "run", "bad.py:typed", *words).err
+    answer = refused(overnight, "run", "bad.py:typed", *words)
+    assert said in answer.err
+    assert "call it as" not in answer.err
     assert json.loads(overnight("run", "--json", "bad.py:typed", *words).err)["field"] == field
 
 

@@ -94,6 +94,8 @@ def test_a_job_is_found_again_by_every_form_of_its_id(overnight: Commands) -> No
     for form in (job, job[-8:], f"…{job[-8:]}", f"...{job[-8:]}", job[:-1], "@last"):
         assert overnight.ok("result", form) == "2\n", form
     assert overnight.ok("result", "-", stdin=f"{job}\n") == "2\n"
+    overnight.ok("result", job, "-o", "result.json")
+    assert (overnight.folder / "result.json").read_text() == "2\n"
 
 
 def test_waiting_tells_by_its_exit_code_how_jobs_ended(overnight: Commands, gate: Path) -> None:
@@ -206,8 +208,10 @@ def test_ls_lists_and_filters(overnight: Commands) -> None:
     table = overnight.ok("ls", "--queue", "special").splitlines()
     assert table[0].split() == ["ID", "TASK", "STATE", "PROGRESS", "AGE"]
     assert table[1].split()[:3] == [f"…{job[-8:]}", "jobs.fail", "failed"]
-    listed = overnight.json("ls", "--json", "--queue", "special", "--state", "failed", "--task", "jobs.fail")
-    assert [it["id"] for it in listed] == [job]
+    for name in ("jobs.fail", "fail"):
+        listed = overnight.json("ls", "--json", "--queue", "special", "--state", "failed", "--task", name)
+        assert [it["id"] for it in listed] == [job]
+    assert overnight.json("ls", "--json", "--queue", "special", "--task", "jobs.count") == []
     assert overnight.json("ls", "--json", "--queue", "special", "--state", "queued") == []
     assert len(overnight.json("ls", "--json", "--limit", "2")) == 2
     nothing = overnight("ls", "--queue", "nowhere")

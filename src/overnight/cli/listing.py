@@ -9,10 +9,15 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from overnight.app import App
 from overnight.cli.opening import has_store, json_option, open_app, settings_of
+from overnight.cli.targets import short_name
 from overnight.cli.terminal import clean, draw, put_json, say
 from overnight.cli.words import ago, progress_text, short
 from overnight.jobs import Job, State
+
+#: Short names are looked up among so many jobs.
+_RECENT = 1000
 
 _COLOURS = {
     State.QUEUED: "",
@@ -25,7 +30,7 @@ _COLOURS = {
 
 @click.command(name="ls")
 @click.option("--state", type=click.Choice([it.value for it in State]), help="Only those in this state.")
-@click.option("--task", metavar="NAME", help="Only those of this task, by its full name.")
+@click.option("--task", metavar="NAME", help="Only those of this task.")
 @click.option("--queue", metavar="NAME", help="Only those of this queue.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, metavar="N", help="At most so many; 50.")
 @json_option("Print a JSON list of jobs, without their input and result.")
@@ -39,7 +44,11 @@ def list_jobs(
     if has_store(settings):
         with open_app(ctx) as app:
             chosen = State(state) if state else None
-            found = app.jobs(state=chosen, task=task, queue=queue, limit=limit)
+            names = _full_names(app, task) if task else [None]
+            found = [
+                job for name in names for job in app.jobs(state=chosen, task=name, queue=queue, limit=limit)
+            ]
+            found = sorted(found, key=lambda job: (job.created_at, job.id), reverse=True)[:limit]
     now = time.time()
     if as_json:
         put_json([job.to_json(now) for job in found])
@@ -55,6 +64,12 @@ def list_jobs(
 
 
 COMMANDS = {"ls": list_jobs}
+
+
+def _full_names(app: App, task: str) -> list[str]:
+    """Return the full names that a short one stands for among the newest jobs; else the name itself."""
+    recent = {job.task for job in app.jobs(limit=_RECENT)}
+    return sorted(name for name in recent if task in {name, short_name(name)}) or [task]
 
 
 def _table(jobs: Iterable[Job], now: float) -> Table:

@@ -65,7 +65,7 @@ def run(
     with open_app(ctx, makes_store=True) as app:
         task = find_target(target, app.settings, lambda: live_workers(app) if has_store(app.settings) else [])
         program = f"{ctx.command_path} {target}"
-        call = _call(task, _arguments(task, words, program=program, given=given), options)
+        call = _call(task, _arguments(task, words, program=program, given=given), options, program=program)
         job_id = app.submit([call])[0]
         try:
             return _follow(app, job_id, detach=detach, as_json=as_json, style=progress, with_logs=not no_logs)
@@ -117,18 +117,20 @@ def _input(given: str) -> dict[str, Any]:
     return values
 
 
-def _call(task: Task[..., Any, Any], values: dict[str, Any], options: Given) -> Call:
+def _call(task: Task[..., Any, Any], values: dict[str, Any], options: Given, *, program: str) -> Call:
     try:
         called = task.with_options(**read_options(options))
     except BadOption as wrong:
-        hint = wrong.hint or "overnight run --help lists the options, with examples"
-        raise BadOption(wrong.message, hint=hint) from None
-    return Call(
-        task=task.name,
-        source=task.source.key,
-        options=called.options,
-        input=task.signature.pack_json(values),
-    )
+        look = "overnight run --help lists the options, with examples"
+        raise BadOption(wrong.message, hint=wrong.hint or look) from None
+    try:
+        data = task.signature.pack_json(values)
+    except BadInput as wrong:
+        # How the function is called in Python helps nobody here.
+        is_python = wrong.hint is None or wrong.hint.startswith("call it as ")
+        hint = f"{program} --help shows all options of the task" if is_python else wrong.hint
+        raise BadInput(wrong.message, field=wrong.field, hint=hint) from None
+    return Call(task=task.name, source=task.source.key, options=called.options, input=data)
 
 
 # -- the job -----------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def _wait(app: App, ids: Sequence[str], *, until: float | None, any_one: bool) -
         TimeoutError: the time was up before.
     """
     open_ids, ended = list(ids), list[Job]()
-    attend = Attendant(app, replaces_only=True)
+    attend = {job_id: Attendant(app, replaces_only=True) for job_id in ids}
     began, told = time.monotonic(), set[str]()
     while open_ids:
         for job in [app.read(job_id) for job_id in open_ids]:
@@ -69,7 +69,7 @@ def _wait(app: App, ids: Sequence[str], *, until: float | None, any_one: bool) -
                 ended.append(job)
                 open_ids.remove(job.id)
                 continue
-            attend(job)
+            attend[job.id](job)
             if job.unserved and job.id not in told and time.monotonic() - began > _SILENCE:
                 told.add(job.id)
                 say(f"job {short(job.id)} waits: {job.unserved}")
