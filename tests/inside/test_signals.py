@@ -1,5 +1,6 @@
 """A stop that a signal raises at any moment, between any two instructions, loses nothing."""
 
+import gc
 import random
 import signal
 from collections import Counter
@@ -31,11 +32,13 @@ def stop_at_some_moment(within: float) -> Iterator[None]:
             inside.link.stop.signalled("cancel")
 
     before = signal.signal(signal.SIGALRM, terminate)
+    gc.disable()  # what a handler raises while a callback of the collector runs is lost, as in a `__del__`
     try:
         signal.setitimer(signal.ITIMER_REAL, within)
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        gc.enable()
         signal.signal(signal.SIGALRM, before)
 
 

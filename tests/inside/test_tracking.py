@@ -1,6 +1,7 @@
 """`track` in a job: what it yields, what it shows, and where a stop comes."""
 
 import asyncio
+import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from overnight.errors import Stopped
+from overnight.inside import context
+from overnight.inside.context import Inside, here
 from overnight.inside.job import job
 from overnight.inside.tracking import track
 from tests.inside.peer import Peer, attempt
@@ -189,7 +192,7 @@ def test_a_track_of_a_track_is_one_loop_more() -> None:
     [
         ({"batch": 0}, "a batch holds at least 1 item"),
         ({"total": -1}, "a total is not negative"),
-        ({"resume": True, "save_every": "soon"}, "is not a duration"),
+        ({"save_every": "soon"}, "is not a duration"),
     ],
 )
 def test_wrong_options_are_refused(options: dict[str, Any], words: str) -> None:
@@ -243,6 +246,32 @@ def test_a_stop_that_was_asked_for_before_a_loop_comes_at_its_start() -> None:
         peer.link.stop.ask("cancel")
         with pytest.raises(Stopped):
             iter(track(range(3)))
+
+
+def test_a_stop_comes_in_each_thread_and_only_the_functions_own_counts() -> None:
+    caught: list[str] = []
+
+    def other(mine: Inside) -> None:
+        with context.enter(mine):
+            for _ in range(2):
+                try:
+                    list(track(range(3)))
+                except Stopped as stopped:
+                    caught.append(stopped.why)
+            assert job.cancelled
+
+    with attempt() as peer:
+        peer.link.stop.ask("cancel")
+        for _ in range(2):
+            thread = threading.Thread(target=other, args=(here(),))
+            thread.start()
+            thread.join()
+        assert caught == ["cancel", "cancel"]
+        assert peer.stopping == []
+        with pytest.raises(Stopped):
+            job.progress(1)
+        assert list(track(range(3))) == [0, 1, 2]
+    assert peer.stopping == ["asked"]
 
 
 # -- async --

@@ -75,7 +75,8 @@ class CurrentJob:
         stop = inside.link.stop
         if stop.asked is None or stop.asked == HANDOVER:
             return False
-        stop.take("asked")
+        if stop.is_functions_thread:
+            stop.take("asked")
         return True
 
     def progress(

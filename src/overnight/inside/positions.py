@@ -280,7 +280,8 @@ class Stack:
             if not above.is_left:
                 raise ResumeError(
                     f"{loop} is asked for its next item while {above} is open under it, as in zip(...)",
-                    hint="let one resumable loop run at a time: track(list(zip(a, b)), resume=True)",
+                    hint="let one resumable loop run at a time, as in track(list(zip(a, b)), resume=True), "
+                    "and close a generator that is left before its end",
                 )
         del self._loops[depth:]
 

@@ -30,26 +30,39 @@ class StopSign:
         self.raised: str | None = None
         self._tell = tell
         self._masks = 0
+        self._function = threading.get_ident()
+        self._thread = threading.local()
         self._held_back: str | None = None
         self.is_over = False
+
+    @property
+    def is_functions_thread(self) -> bool:
+        """Whether the function runs in this thread: the one that made the sign."""
+        return threading.get_ident() == self._function
 
     def ask(self, why: str) -> None:
         """Ask for a stop; the function's next call of ours raises it."""
         self.asked = why
 
     def check(self, *, saving_point: bool = False) -> None:
-        """Raise the stop that was asked for, once.
+        """Raise the stop that was asked for, once in each thread.
 
         A hand-over is obeyed only at a saving point: nothing is lost there, and everywhere else something is.
+        The function has been told when its own thread was; what another thread makes of it, nobody knows.
 
         Raises:
             Stopped: a stop was asked for and has not been raised yet.
         """
-        if self.asked is None or self.raised is not None or self._masks or self.is_over:
+        if self.asked is None or self._masks or self.is_over:
             return
         if self.asked == HANDOVER and not saving_point:
             return
-        self._raise("asked")
+        if self.is_functions_thread:
+            if self.raised is None:
+                self._raise("asked")
+        elif not hasattr(self._thread, "was_told"):
+            self._thread.was_told = True
+            raise Stopped(self.asked)
 
     def signalled(self, why: str) -> None:
         """Raise the stop now, in the thread that handles the signal; again if it was raised before.

@@ -92,7 +92,8 @@ def track(
         total = _total(items)
     elif not total >= 0:
         raise ValueError(f"track(total={total!r}): a total is not negative")
-    return Track(items, Bar(name, total, unit, lambda: 0), batch, seconds(save_every) if resume else None)
+    every = seconds(save_every)
+    return Track(items, Bar(name, total, unit, lambda: 0), batch, every if resume else None)
 
 
 class Track(Generic[T]):
