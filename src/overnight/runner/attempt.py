@@ -45,6 +45,9 @@ from overnight.store.logs import Line
 #: Between asking a function to stop and telling it by a signal.
 _ASKING = 0.5
 
+#: A child leaves at once when it has said its last word; what is left of it after so long is killed.
+_LEAVING = 2.0
+
 #: A job that grows past its memory limit is not given longer than this.
 _MEMORY_GRACE = 2.0
 
@@ -190,6 +193,11 @@ class Attempt:
             self._stopped_by = "killed"
             await kill_tree(self.child.pid)
 
+    def _bury(self) -> None:
+        """End a process that is still there though it has said its last word."""
+        if self._stopping is None:
+            self._stopping = asyncio.ensure_future(kill_tree(self.child.pid))
+
     async def _insist(self, why: str) -> None:
         grace = self.claim.options.grace
         if why == "memory":
@@ -258,6 +266,7 @@ class Attempt:
                 self._stopped_by = how
             case Returned() | Raised():
                 self._last = message
+                self._timers.append(self._loop.call_later(_LEAVING, self._bury))
                 self._on_last_word()
             case Ready():
                 self.is_ready = True
