@@ -7,6 +7,7 @@ kept, and backoff is not waited for.
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
 import time
@@ -65,6 +66,9 @@ class Inline:
             ),
         )
 
+        self._pid = os.getpid()
+        atexit.register(self.close)
+
     def announce(self, job: str) -> None:
         """Run a job that is due, until it ended or asked to be started later."""
         while (claim := self._store.write(jobs.claim_one, job, self.id)) is not None:
@@ -104,7 +108,10 @@ class Inline:
         )
 
     def close(self) -> None:
-        """Take this worker's row away."""
+        """Take this worker's row away; done at exit, if not before."""
+        atexit.unregister(self.close)
+        if os.getpid() != self._pid:
+            return  # a fork of the process whose worker it is
         self._store.write(workers.leave, self.id)
         workers.release_lock(self._store.home, self.id, self._lock)
 
