@@ -62,12 +62,14 @@ def kill_it_and_compare() -> None:
     pid = before["attempt_list"][-1]["detail"]["pid"]
     say(f"$ kill -9 {pid}")
     os.kill(pid, signal.SIGKILL)
-    after = wait_for(lambda: started_again(show(job_id)), run, "it went on")
+    # Until the second attempt has spoken, the job shows how far the first one came: wait for another number.
+    between = wait_for(lambda: started_again(show(job_id)), run, "it was started again")
+    after = wait_for(lambda: moved_on(show(job_id), since=between), run, "it went on")
     run.wait()
     expect(run.returncode == 0, f"`overnight run` ended with exit code {run.returncode}")
     expect(
         after["progress"]["done"] > before["progress"]["done"] / 2,
-        f"it was killed at item {before['progress']['done']}, and began anew",
+        f"it was killed at item {before['progress']['done']:g}, and began anew",
     )
     outcomes = [attempt["outcome"] for attempt in show(job_id)["attempt_list"]]
     expect(outcomes == ["Crashed", "Succeeded"], f"its attempts ended as {outcomes}")
@@ -95,8 +97,14 @@ def half_done(job: Job) -> Job | None:
 
 
 def started_again(job: Job) -> Job | None:
-    """Return the job if its second attempt has said how far it is."""
-    return job if job["attempt"] > 1 and job["progress"]["done"] is not None else None
+    """Return the job if it is in its second attempt."""
+    return job if job["attempt"] > 1 else None
+
+
+def moved_on(job: Job, *, since: Job) -> Job | None:
+    """Return the job if it says something else of its progress than it did."""
+    done = job["progress"]["done"]
+    return job if done is not None and done != since["progress"]["done"] else None
 
 
 def show(job_id: str) -> Job:
