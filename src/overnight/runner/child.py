@@ -69,6 +69,14 @@ def prepare(source: Source) -> dict[str, Task[..., Any, Any]]:
     return _prepared.tasks
 
 
+def _forget() -> None:
+    """Let a process that the function forks die by SIGTERM as others do: no stop is raised there."""
+    _prepared.link = None
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
 def prepare_streams() -> None:
     """Have what is printed go out line by line, and never fail for a character.
 
