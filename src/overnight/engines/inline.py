@@ -102,6 +102,7 @@ class Inline:
         if alarm is not None:
             alarm.cancel()
         link.close()
+        self._store.logs.flush()  # who sees the end of a job finds all that it said
         took = time.monotonic() - began
         return verdict(
             Seen(options=claim.options, last=last, stop=last.stopped, stopped_by="asked", took=took)

@@ -72,6 +72,7 @@ class CurrentJob:
         inside = here()
         if inside is None:
             return False
+        inside.link.watch_for_stop()  # a function that only asks this has sent nothing, so nothing listens yet
         stop = inside.link.stop
         if stop.asked is None or stop.asked == HANDOVER:
             return False
