@@ -16,7 +16,7 @@ from rich.text import Text
 from overnight.cli.narrating import Sentence
 from overnight.cli.terminal import clean, clean_line
 from overnight.cli.views import View
-from overnight.cli.words import done_of, pace
+from overnight.cli.words import count, done_of, pace
 from overnight.handle import LogLine
 from overnight.jobs import Job, State
 from overnight.units import format_duration
@@ -101,7 +101,10 @@ class JobLine:
             yield _fitting(f" · {job.status_text(self._now)}", options.max_width, style="dim")
             return
         elapsed = format_duration(max(self._now - (job.started_at or self._now), 0))
-        before = f" {done_of(progress) or job.status_text(self._now)} "
+        shown = done_of(progress)
+        # As wide as it will be at the end, so that the bar stays where it is.
+        widest = 2 * len(count(progress.total)) + 1 if progress.total else 0
+        before = f"{shown.rjust(widest) if shown else job.status_text(self._now)} "
         after = f"  {pace(progress) or elapsed}"
         if job.cancel_requested_at is not None:
             after += "  cancelling"
