@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections import Counter, namedtuple
 from dataclasses import dataclass
@@ -268,6 +269,27 @@ def count_up(items: int) -> int:
         job.progress(item + 1, items, f"item {item}")
         time.sleep(0.9 / items)
     return items
+
+
+@task
+def speak(words: str) -> None:
+    print(words)
+    print(words.upper(), file=sys.stderr)
+
+
+@task(cpus=64)
+def note(ledger: Path, word: str) -> None:
+    """Note a word; alone in its worker, however many slots that has."""
+    with ledger.open("a") as lines:
+        lines.write(f"{word} {time.time()}\n")
+
+
+@task(cpus=64)
+def hold(gate: Path) -> None:
+    """Keep all slots of a worker until a file is there."""
+    until = time.monotonic() + 20
+    while not gate.exists() and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 # -- being stopped -----------------------------------------------------------------------------------

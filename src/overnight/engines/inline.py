@@ -1,8 +1,10 @@
 """The inline engine: jobs run at submit, in this process; for tests and notebooks.
 
 The same store, the same claim, the same settle. What stands on a process of its own cannot be promised here:
-a timeout is obeyed only at the function's next call of ours, memory is not limited, what is printed is not
-kept, and backoff is not waited for.
+a timeout is obeyed only at the function's next call of ours, memory and processors are not limited, what is
+printed goes where the program prints, and `os._exit` ends the program. A cancel from elsewhere is seen when
+the function has ended. Nobody keeps time: backoff is not waited for, and what is delayed, snoozes or should
+expire is left to a worker. Ctrl-C cancels the job and reaches the program.
 """
 
 from __future__ import annotations
@@ -18,14 +20,16 @@ from typing import Any
 import msgspec
 
 from overnight.clock import boot_id
+from overnight.errors import BadTask, NotFound, SourceBroken
 from overnight.inside import context
 from overnight.inside.context import Inside
 from overnight.inside.link import Link
-from overnight.inside.messages import Logged, Progressed, Save, Saved, Start
+from overnight.inside.messages import Logged, Progressed, Raised, Returned, Save, Saved, Start
 from overnight.jobs import Claim, Reason, State
 from overnight.outcome import Cancelled, Outcome
 from overnight.progress import Meter, Progress
 from overnight.runner.calling import call
+from overnight.runner.raising import refused
 from overnight.runner.verdict import Seen, verdict
 from overnight.sources import Source
 from overnight.store import Store, changing, jobs, saves, workers
@@ -39,6 +43,9 @@ _FOREVER = 1e18
 
 #: What was put back for one of these goes on at once; a snooze or a delay is left to a worker.
 _AT_ONCE = (Reason.RETRY, Reason.CRASHED, Reason.LOST)
+
+#: The person at the terminal has ended the job.
+_BY_CTRL_C = Cancelled("interrupted")
 
 _encode_options = msgspec.json.Encoder().encode
 
@@ -74,6 +81,8 @@ class Inline:
         while (claim := self._store.write(jobs.claim_one, job, self.id)) is not None:
             outcome = self._run(claim)
             change = self._store.write(jobs.settle, job, claim.attempt, outcome)
+            if outcome == _BY_CTRL_C:
+                raise KeyboardInterrupt
             if change.state is not State.QUEUED or change.columns.get("reason") not in _AT_ONCE:
                 return
 
@@ -96,13 +105,13 @@ class Inline:
         inside = Inside.of(start, claim.options.owner, link)
         alarm = _alarm(claim, link, self._store.clock.now())
         began = time.monotonic()
-        task = find_task(Source.parse(claim.source), claim.task)
-        with context.enter(inside):
-            last = call(task, start, claim.options, inside)
+        last = _call(claim, start, inside)
         if alarm is not None:
             alarm.cancel()
         link.close()
         self._store.logs.flush()  # who sees the end of a job finds all that it said
+        if isinstance(last, Raised) and last.type == KeyboardInterrupt.__name__:
+            return _BY_CTRL_C
         took = time.monotonic() - began
         return verdict(
             Seen(options=claim.options, last=last, stop=last.stopped, stopped_by="asked", took=took)
@@ -115,6 +124,15 @@ class Inline:
             return  # a fork of the process whose worker it is
         self._store.write(workers.leave, self.id)
         workers.release_lock(self._store.home, self.id, self._lock)
+
+
+def _call(claim: Claim, start: Start, inside: Inside) -> Returned | Raised:
+    try:
+        task = find_task(Source.parse(claim.source), claim.task)
+    except (NotFound, BadTask, SourceBroken) as error:
+        return refused(error)
+    with context.enter(inside):
+        return call(task, start, claim.options, inside)
 
 
 class _StoreLine:

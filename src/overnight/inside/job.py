@@ -72,7 +72,7 @@ class CurrentJob:
         inside = here()
         if inside is None:
             return False
-        inside.link.watch_for_stop()  # a function that only asks this has sent nothing, so nothing listens yet
+        inside.link.watch_for_stop()  # who only asks this has sent nothing yet, so nothing listens
         stop = inside.link.stop
         if stop.asked is None or stop.asked == HANDOVER:
             return False
