@@ -10,7 +10,7 @@ from pathlib import Path
 
 from overnight.runner.nursery import Zygote
 from overnight.sources import Source
-from overnight.store.workers import Served
+from overnight.store.workers import IMPORTING, Served
 
 #: Files are looked at for changes no more often than this, in seconds.
 _LOOK_EVERY = 0.5
@@ -56,7 +56,7 @@ class ServedSource:
         """Return what the worker's row says of this source."""
         if self.zygote is not None and self.zygote.loaded is not None:
             return Served(tasks=self.zygote.loaded.tasks, fresh=self.zygote.loaded.fresh)
-        return Served(tasks={}, broken=self.broken or "it is being imported")
+        return Served(tasks={}, broken=self.broken or IMPORTING)
 
     async def load(self) -> None:
         """Make a zygote for the source as it is now, and use it when it has imported it."""

@@ -98,11 +98,10 @@ Index(
     job.c.needs_cpus,
     job.c.void_at,
     sqlite_where=is_queued,
-    postgresql_where=is_queued,
 )
-Index("running", job.c.worker, sqlite_where=is_running, postgresql_where=is_running)
-Index("put_off", job.c.due_at, sqlite_where=is_put_off, postgresql_where=is_put_off)
-Index("voiding", job.c.void_at, sqlite_where=may_become_void, postgresql_where=may_become_void)
+Index("running", job.c.worker, sqlite_where=is_running)
+Index("put_off", job.c.due_at, sqlite_where=is_put_off)
+Index("voiding", job.c.void_at, sqlite_where=may_become_void)
 Index("listing", job.c.created_at, job.c.id)
 Index("by_state", job.c.state, job.c.created_at, job.c.id)
 Index("by_task", job.c.task, job.c.created_at, job.c.id)

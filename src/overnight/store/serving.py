@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from overnight.jobs import Job
 from overnight.store.transaction import Transaction
-from overnight.store.workers import WorkerRow, all_workers
+from overnight.store.workers import IMPORTING, WorkerRow, all_workers
 from overnight.units import format_size
 
 
@@ -49,6 +49,8 @@ def why_unserved(job: Job, workers: Sequence[WorkerRow]) -> str | None:
         )
     working = [row for row in in_queue if row.sources[job.source].broken is None]
     if not working:
+        if any(row.sources[job.source].broken == IMPORTING for row in in_queue):
+            return "its worker is importing it"
         return f"its source cannot be used: {_last_line(in_queue[0].sources[job.source].broken or '')}"
     having = [row for row in working if job.task in row.sources[job.source].tasks]
     if not having:

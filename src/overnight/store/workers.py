@@ -19,6 +19,10 @@ from overnight.store.transaction import Statement, Transaction
 from overnight.store.writer import urgent
 
 
+#: What a worker says of a source that it will serve in a moment.
+IMPORTING = "it is being imported"
+
+
 class Served(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a worker says of one of its sources.
 
