@@ -42,11 +42,17 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="How fast overnight is, beside its peers."
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", choices=[*NAMES, []], help=", ".join(NAMES))
+    parser.add_argument("names", nargs="*", metavar="NAME", type=_name, help=", ".join(NAMES))
     parser.add_argument("--quick", action="store_true", help="show that it works; the figures mean nothing")
     parser.add_argument("--no-peers", action="store_true", help="measure overnight alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep every value of every round")
     return parser.parse_args()
+
+
+def _name(word: str) -> str:
+    if word not in NAMES:
+        raise argparse.ArgumentTypeError(f"there is no {word!r}; there are {', '.join(NAMES)}")
+    return word
 
 
 def _find_celery(console: Console) -> Celery | None:
