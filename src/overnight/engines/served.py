@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,8 @@ from pathlib import Path
 from overnight.runner.nursery import Zygote
 from overnight.sources import Source
 from overnight.store.workers import IMPORTING, Served
+
+log = logging.getLogger("overnight.worker")
 
 #: Files are looked at for changes no more often than this, in seconds.
 _LOOK_EVERY = 0.5
@@ -77,8 +80,12 @@ class ServedSource:
         self._files = zygote.files
         if zygote.broken is not None:
             self.broken = zygote.broken
+            log.warning(
+                "%s is not served until it is repaired:\n%s", self.source.words, zygote.broken.strip()
+            )
         else:
             self.zygote, self.broken = zygote, None
+            log.info("serves %s as it is now", self.source.words)
         self._on_change()
 
     def has_changed(self) -> bool:
