@@ -155,7 +155,7 @@ class Running:
         return attempt, attempt.outcome(guard_killed=self._guarding.page.kills > kills)
 
     async def _bury_orphans(self) -> None:
-        await reaping.bury_orphans(self._served.pids() | {self._guarding.pid})
+        await reaping.bury_orphans(lambda: self._served.pids() | {self._guarding.pid})
 
     def _write_lines(self, claim: Claim, lines: Sequence[Line]) -> None:
         # A late writer can only add to its own attempt; past the lease even that belongs to nobody.

@@ -17,7 +17,7 @@ import struct
 import sys
 import time
 
-from overnight.runner.processes import descendants_of, kill_group, marked, send_signal
+from overnight.runner.processes import born_at, descendants_of, kill_group, marked, send_signal
 
 _DEADLINE = struct.Struct("<d")
 _NUMBER = struct.Struct("<Q")
@@ -28,6 +28,12 @@ MOST_SLOTS = (PAGE - _SLOTS_AT) // 8
 
 #: A worker that has no lease yet runs nothing.
 NEVER = 0.0
+
+#: Between two looks at what runs, in seconds (60 µs for each attempt).
+_LOOK_EVERY = 0.25
+
+#: Between two looks while nothing runs, or nothing may.
+_IDLE = 0.5
 
 
 class SharedPage:
@@ -79,6 +85,29 @@ def kill_attempts(pids: list[int]) -> None:
         send_signal(pid, signal.SIGKILL)
 
 
+class Programs:
+    """The programs that attempts have started, as they were when last looked at.
+
+    When a worker dies the kernel kills its children in the same moment, and what they had started belongs to
+    nobody any more: a program in a session of its own with an environment of its own could not be told from
+    a stranger. So they are noted while their attempt still lives.
+    """
+
+    def __init__(self) -> None:
+        self._born: dict[int, int | None] = {}
+
+    def look(self, pids: list[int]) -> None:
+        """Note what these attempts have started."""
+        living = {program for pid in pids for program in descendants_of(pid)}
+        self._born = {pid: self._born.get(pid) or born_at(pid) for pid in living}
+
+    def kill(self) -> None:
+        """Kill those that were noted, unless their number belongs to another process by now."""
+        for pid, born in self._born.items():
+            if born is not None and born_at(pid) == born:
+                send_signal(pid, signal.SIGKILL)
+
+
 def watch(page: SharedPage, alive: int, worker: str) -> None:
     """Guard until the worker is dead and nothing that carries its mark is left.
 
@@ -87,14 +116,15 @@ def watch(page: SharedPage, alive: int, worker: str) -> None:
         alive: the reading end of a pipe that the worker alone holds open.
         worker: the worker's id, with which the marks of its processes begin.
     """
+    programs = Programs()
     while not _is_dead(alive, _patience(page)):
-        if page.deadline != NEVER and time.monotonic() >= page.deadline and page.pids():
+        if time.monotonic() < page.deadline or page.deadline == NEVER:
+            programs.look(page.pids())
+        elif page.pids():
+            page.count_kill()  # before the deed: a worker that is awake must not take it for a crash
             kill_attempts(page.pids())
-            page.count_kill()
-            # Whatever has a slot from now on was not there when we looked; the worker is awake again.
-            if _is_dead(alive, 0.2):
-                break
     kill_attempts(page.pids())
+    programs.kill()
     while strays := marked(worker):
         for pid in strays:
             send_signal(pid, signal.SIGKILL)
@@ -103,9 +133,10 @@ def watch(page: SharedPage, alive: int, worker: str) -> None:
 
 def _patience(page: SharedPage) -> float:
     """Return for how long nothing can happen: until the deadline, but a new one may be set any time."""
-    if page.deadline == NEVER:
-        return 0.5
-    return min(max(page.deadline - time.monotonic(), 0.01), 0.5)
+    left = page.deadline - time.monotonic()
+    if page.deadline == NEVER or left <= 0:
+        return _IDLE
+    return min(max(left, 0.01), _LOOK_EVERY if page.pids() else _IDLE)
 
 
 def _is_dead(alive: int, patience: float) -> bool:

@@ -180,6 +180,15 @@ def proportional_bytes(pid: int) -> int:
     return 0
 
 
+def born_at(pid: int) -> int | None:
+    """Return when a process began, in ticks since the boot: with its number it names it for ever."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return int(stat.read().rpartition(b")")[2].split()[19])
+    except OSError:  # gone
+        return None
+
+
 def cpu_seconds(pid: int) -> float:
     """Return the processor time that a process and its reaped children used; 0 if it is gone."""
     try:

@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Callable
 
 from overnight.runner.processes import children_of, descendants_of, kill_group, marked, send_signal
 
@@ -30,14 +31,15 @@ async def kill_tree(pid: int) -> None:
     kill_group(pid)
 
 
-async def bury_orphans(known: set[int]) -> None:
+async def bury_orphans(known: Callable[[], set[int]]) -> None:
     """Kill and reap what has come to this process from ended attempts, until nothing more comes.
 
     Args:
-        known: the direct children that are ours: zygotes and the guard.
+        known: tells which direct children are ours, zygotes and the guard; asked at every look, since one
+            that died meanwhile may have been replaced.
     """
     until = time.monotonic() + _PATIENCE
-    while strangers := [pid for pid in children_of(os.getpid()) if pid not in known]:
+    while strangers := set(children_of(os.getpid())) - known():
         for pid in strangers:
             send_signal(pid, signal.SIGKILL)
             reap(pid)
