@@ -18,7 +18,8 @@ from types import TracebackType
 _WORK, _JOB = "work", "job"
 
 #: A socket's path may have 107 bytes (103 on macOS); paths through this are short, whatever home is called.
-_DESCRIPTORS = Path("/proc/self/fd")
+_DESCRIPTORS = "/proc/self/fd"
+_HAS_DESCRIPTORS = Path(_DESCRIPTORS).exists()
 _LONGEST_PATH = 100
 
 _numbers = count(1)
@@ -74,30 +75,31 @@ class Bells:
     """The bells of one store."""
 
     def __init__(self, home: Path) -> None:
-        self._root = home / "bells"
+        self._work = home / "bells" / _WORK
+        self._job = home / "bells" / _JOB
         self._ringer: socket.socket | None = None
 
     def listen_work(self, worker: str) -> Bell:
         """Listen for work that was submitted, and for orders to this worker."""
-        return self._listen(self._root / _WORK, worker)
+        return self._listen(self._work, worker)
 
     def listen_job(self, job: str) -> Bell:
         """Listen for changes of a job's state."""
-        return self._listen(self._root / _JOB / job, f"{os.getpid()}-{next(_numbers)}")
+        return self._listen(self._job / job, f"{os.getpid()}-{next(_numbers)}")
 
     def ring_work(self) -> None:
         """Wake every worker."""
-        self._ring_all(self._root / _WORK)
+        self._ring_all(self._work)
 
     def ring_worker(self, worker: str) -> None:
         """Wake one worker."""
-        with contextlib.suppress(OSError), _folder(self._root / _WORK) as folder:
-            self._ring(folder / worker, self._root / _WORK / worker)
+        with contextlib.suppress(OSError), _folder(self._work) as (_, folder):
+            self._ring(folder, worker, self._work)
 
     def ring_job(self, job: str) -> None:
         """Wake everybody who waits for this job."""
-        if os.access(self._root / _JOB / job, os.F_OK):  # 2 µs; nobody waits for most jobs
-            self._ring_all(self._root / _JOB / job)
+        if os.access(f"{self._job}/{job}", os.F_OK):  # 2 µs; nobody waits for most jobs
+            self._ring_all(self._job / job)
 
     def close(self) -> None:
         """Close the socket that rings; the next ring opens another."""
@@ -110,31 +112,35 @@ class Bells:
         while True:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
-                with _folder(place) as folder:
-                    if len(os.fsencode(folder / name)) > _LONGEST_PATH:
+                with _folder(place) as (_, folder):
+                    if len(os.fsencode(f"{folder}/{name}")) > _LONGEST_PATH:
                         return Bell(bound, None)  # nobody can ring it; the poll behind it serves
                     (place / name).unlink(missing_ok=True)
-                    bound.bind(str(folder / name))
+                    bound.bind(f"{folder}/{name}")
                     return Bell(bound, place / name)
             except FileNotFoundError:
                 continue  # the last listener has just taken the folder away with it
 
     def _ring_all(self, place: Path) -> None:
         # Nobody has listened there yet, or listens any more; the poll behind the bell serves in any case.
-        with contextlib.suppress(OSError), _folder(place) as folder:
-            for path in place.iterdir():
-                self._ring(folder / path.name, path)
+        with (
+            contextlib.suppress(OSError),
+            _folder(place) as (descriptor, folder),
+            os.scandir(descriptor) as bells,
+        ):
+            for bell in bells:
+                self._ring(folder, bell.name, place)
 
-    def _ring(self, short: Path, path: Path) -> None:
+    def _ring(self, folder: str, name: str, place: Path) -> None:
         ringer = self._ringer
         if ringer is None:
             ringer = self._ringer = _socket()
         try:
-            ringer.sendto(b"!", str(short))
+            ringer.sendto(b"!", f"{folder}/{name}")
         except BlockingIOError:
             return  # it has been rung so often that its socket is full
         except ConnectionRefusedError:
-            path.unlink(missing_ok=True)  # its listener died
+            (place / name).unlink(missing_ok=True)  # its listener died
         except OSError:
             return  # gone meanwhile, or a path too long to ring: the poll behind the bell serves
 
@@ -146,10 +152,10 @@ def _socket() -> socket.socket:
 
 
 @contextlib.contextmanager
-def _folder(place: Path) -> Iterator[Path]:
-    """Give a short path to a folder, for as long as it is needed."""
+def _folder(place: Path) -> Iterator[tuple[int, str]]:
+    """Give a descriptor of a folder and a short path to it, for as long as they are needed."""
     descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield _DESCRIPTORS / str(descriptor) if _DESCRIPTORS.exists() else place
+        yield descriptor, f"{_DESCRIPTORS}/{descriptor}" if _HAS_DESCRIPTORS else str(place)
     finally:
         os.close(descriptor)

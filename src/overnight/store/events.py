@@ -42,7 +42,7 @@ def _params(happened: Event) -> dict[str, object]:
         "n": happened.n,
         "attempt": happened.attempt,
         "at": happened.at,
-        "kind": happened.kind.value,
+        "kind": str(happened.kind),
         "changes": to_json(happened.changes),
         "detail": to_json(happened.detail) if happened.detail else None,
     }

@@ -15,6 +15,7 @@ from uuid_utils import uuid7
 
 from overnight.events import Event
 from overnight.jobs import Call, Claim, ErrorInfo, Kind, Reason, State
+from overnight.options import Options
 from overnight.outcome import Change, Crashed, Lost, Outcome, Standing, Succeeded, name_of
 from overnight.outcome import settle as decide
 from overnight.store import events
@@ -72,38 +73,43 @@ _ADD_PAYLOAD = Statement(insert(payload).values(_insertion("job", "what", "data"
 
 def add(tx: Transaction, calls: Sequence[Call]) -> list[str]:
     """Make jobs of calls and return their ids, in order."""
-    rows: list[dict[str, Any]] = []
-    inputs, happened = [], []
+    ids, rows, inputs, happened = [], [], [], []
+    options: Options | None = None
+    life: dict[str, Any] = {}
+    same: dict[str, Any] = {}
     for call in calls:
-        job_id, options = str(uuid7()), call.options
-        due_at = options.at if options.at is not None else tx.now + options.delay
-        until = ends(options, tx.now)
-        life = {"state": State.QUEUED.value, "due_at": due_at, **until}
-        rows.append(
-            {
-                "id": job_id,
-                "tail": job_id[:-9:-1],
-                "n_event": 1,
-                "task": call.task,
-                "source": call.source,
-                "queue": options.queue,
-                "priority": options.priority,
-                "options": options_to_json(options),
-                "needs_memory": options.memory or 0,
-                "needs_cpus": options.cpus,
-                "created_at": tx.now,
-                "void_at": earlier(until),
-                **_NOT_YET,
-                **life,
-            }
-        )
+        if call.options is not options:  # the calls of one submit nearly always share them
+            options = call.options
+            life = _new_life(options, tx.now)
+            same = {**life, **_fixed(options, tx.now), **_NOT_YET}
+        job_id = str(uuid7())
+        ids.append(job_id)
+        rows.append({**same, "id": job_id, "tail": job_id[:-9:-1], "task": call.task, "source": call.source})
         inputs.append({"job": job_id, "what": "input", "data": call.input})
         happened.append(Event(job=job_id, n=1, attempt=0, at=tx.now, kind=Kind.SUBMITTED, changes=life))
     tx.run_many(_ADD, rows)
     tx.run_many(_ADD_PAYLOAD, inputs)
     events.record_all(tx, happened)
     tx.after_commit(tx.place.bells.ring_work)
-    return [row["id"] for row in rows]
+    return ids
+
+
+def _new_life(options: Options, now: float) -> dict[str, Any]:
+    due_at = options.at if options.at is not None else now + options.delay
+    return {"state": str(State.QUEUED), "due_at": due_at, **ends(options, now)}
+
+
+def _fixed(options: Options, now: float) -> dict[str, Any]:
+    return {
+        "n_event": 1,
+        "queue": options.queue,
+        "priority": options.priority,
+        "options": options_to_json(options),
+        "needs_memory": options.memory or 0,
+        "needs_cpus": options.cpus,
+        "created_at": now,
+        "void_at": earlier(ends(options, now)),
+    }
 
 
 # -- claim -------------------------------------------------------------------------------------------
@@ -119,6 +125,8 @@ _TAKE = Statement(
         worker=bindparam("by"),
         started_at=bindparam("now"),
         void_at=job.c.deadline_at,
+        # How far an earlier attempt had come says nothing of this one.
+        **dict.fromkeys(("done", "total", "message", "rate", "basis", "progress_at"), null()),
     )
     .returning(
         job.c.attempt, job.c.n_event, job.c.task, job.c.source, job.c.options, job.c.deadline_at
@@ -180,7 +188,7 @@ def _take(tx: Transaction, ids: Sequence[str], worker: str) -> list[Claim]:
         )
         begun.append({"job": job_id, "n": n, "worker": worker, "started_at": tx.now})
         changes = {
-            "state": State.RUNNING.value,
+            "state": str(State.RUNNING),
             "reason": None,
             "attempt": n,
             "worker": worker,

@@ -85,5 +85,5 @@ def fenced(job_id: str, attempt: int) -> Fenced:
 
 def _column(value: Any) -> Any:
     if isinstance(value, StrEnum):
-        return value.value
+        return str(value)
     return to_json(value) if isinstance(value, ErrorInfo) else value
