@@ -27,8 +27,6 @@ Raised into a task to end it: Stopped, a BaseException, so that `except Exceptio
 
 from __future__ import annotations
 
-from typing import Any
-
 from overnight.units import Duration, seconds
 
 
@@ -186,11 +184,11 @@ def describe(error: BaseException) -> str:
     """Return an exception's message, whatever its own `__str__` does."""
     try:
         text = str(error)
-    except Exception as broken:  # a user's `__str__` may raise anything; the type's name always stands
+    except BaseException as broken:  # a user's `__str__` may raise anything; the type's name always stands
         return f"<{type(error).__name__} whose str() raised {type(broken).__name__}>"
     return text or type(error).__name__
 
 
-def hint_of(error: BaseException) -> Any:
+def hint_of(error: BaseException) -> str | None:
     """Return the hint that an exception of ours carries, or None."""
-    return getattr(error, "hint", None)
+    return error.hint if isinstance(error, OvernightError) else None

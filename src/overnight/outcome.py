@@ -16,8 +16,11 @@ from overnight.options import Options
 #: Crashes and losses in a row, without new saved state, after which a job is called poison.
 CRASH_LIMIT = 3
 
-#: Crashes and losses in all, whatever was saved between them; counted as interruptions are, by attempts.
+#: Crashes, losses and interruptions that nobody announced, in all, whatever was saved between them.
 HARD_CRASH_LIMIT = 20
+
+#: So many of them go on at once when they were interruptions: a neighbour that ends a zygote costs nothing.
+_PATIENCE = 5
 
 
 class Succeeded(msgspec.Struct, frozen=True):
@@ -70,9 +73,14 @@ class Cancelled(msgspec.Struct, frozen=True):
 
 
 class Interrupted(msgspec.Struct, frozen=True):
-    """The attempt was ended to hand the job over; nothing is spent."""
+    """The attempt was ended to hand the job over; nothing is spent.
+
+    Not `announced` where it was not the worker that ended it, but somebody's SIGTERM, or the death of its
+    zygote. A job may do that to itself, at every start, so it is borne for a while only.
+    """
 
     stopped_by: str = "asked"
+    announced: bool = True
 
 
 class Snoozed(msgspec.Struct, frozen=True):
@@ -88,7 +96,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What `settle` must know of the job whose attempt has ended.
 
     Attributes:
-        crashes_in_all: attempts that ended as Crashed or Lost since the job began or was revived.
+        crashes_in_all: attempts since the job began or was revived that ended as Crashed or Lost, or were
+            interrupted unannounced.
         saved_n: how far saved state had come at the last crash, `saved_now`: how far it has come.
     """
 
@@ -138,8 +147,7 @@ def settle(
         case Crashed() | Lost():
             return _after_crash(job, outcome, now, jitter, crash_limit)
         case Interrupted():
-            spent = {"interruptions": job.interruptions + 1}
-            return _again(job, outcome, now, wait=0.0, reason=Reason.INTERRUPTED, spent=spent)
+            return _after_interruption(job, outcome, now, jitter, crash_limit)
         case Snoozed():
             return _again(job, outcome, now, wait=outcome.wait, reason=Reason.SNOOZE, spent={})
         case _:
@@ -174,6 +182,19 @@ def _after_crash(
     return _again(job, outcome, now, wait=wait, reason=reason, spent=spent)
 
 
+def _after_interruption(
+    job: Standing, outcome: Interrupted, now: float, jitter: float, crash_limit: int
+) -> Change:
+    spent = {"interruptions": job.interruptions + 1}
+    wait = 0.0
+    if not outcome.announced:
+        in_all = job.crashes_in_all + 1
+        if in_all >= max(HARD_CRASH_LIMIT, crash_limit):
+            return _fail(outcome, now, Reason.POISON, spent)
+        wait = job.options.backoff.wait_after_crash(max(in_all - _PATIENCE, 1), jitter=jitter)
+    return _again(job, outcome, now, wait=wait, reason=Reason.INTERRUPTED, spent=spent)
+
+
 def _again(
     job: Standing, outcome: Outcome, now: float, *, wait: float, reason: Reason, spent: dict[str, Any]
 ) -> Change:
@@ -194,9 +215,14 @@ def _again(
 
 def _fail(outcome: Outcome, now: float, reason: Reason | None, spent: dict[str, Any]) -> Change:
     error = getattr(outcome, "error", None) or ErrorInfo(
-        kind=name_of(outcome), message="the attempt was interrupted and the job may not be started again"
+        kind=name_of(outcome),
+        message="the attempt was interrupted and the job may not be started again",
+        hint=_POISON_HINT if reason is Reason.POISON else None,
     )
     return _end(State.FAILED, outcome, now, reason=reason, error=error, **spent)
+
+
+_POISON_HINT = "does the task signal its own process group, or end its parent?"
 
 
 def _end(state: State, outcome: Outcome, now: float, **columns: Any) -> Change:
@@ -208,6 +234,8 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
     facts: dict[str, Any] = {"outcome": name_of(outcome)}
     if isinstance(outcome, (Cancelled, Interrupted)):
         facts["stopped_by"] = outcome.stopped_by
+    if isinstance(outcome, Interrupted) and not outcome.announced:
+        facts["announced"] = False
     return facts
 
 

@@ -149,6 +149,25 @@ def test_a_hand_over_spends_nothing_but_its_own_count_and_goes_on_at_once() -> N
     assert change.detail == {"outcome": "Interrupted", "stopped_by": "terminated"}
 
 
+@pytest.mark.parametrize(
+    ("before", "wait"), [(0, 0), (5, 0), (6, 1), (7, 10), (8, 10), (9, 20), (HARD_CRASH_LIMIT - 2, 100)]
+)
+def test_an_unannounced_interruption_goes_on_at_once_a_few_times(before: int, wait: float) -> None:
+    change = job(crashes_in_all=before).after(Interrupted("terminated", announced=False))
+    assert (change.state, change.columns["reason"]) == (State.QUEUED, Reason.INTERRUPTED)
+    assert (change.columns["interruptions"], change.columns["due_at"]) == (1, NOW + wait)
+    assert change.detail == {"outcome": "Interrupted", "stopped_by": "terminated", "announced": False}
+
+
+def test_a_job_that_interrupts_itself_for_ever_ends_at_the_hard_limit() -> None:
+    standing = {"crashes_in_all": HARD_CRASH_LIMIT - 1}
+    change = job(**standing).after(Interrupted("terminated", announced=False))
+    assert (change.state, change.columns["reason"]) == (State.FAILED, Reason.POISON)
+    assert change.columns["error"].kind == "Interrupted"
+    assert "process group" in change.columns["error"].hint
+    assert job(**standing).after(Interrupted()).state is State.QUEUED
+
+
 def test_a_snooze_spends_nothing() -> None:
     change = job().after(Snoozed(600.0))
     assert change.columns == {

@@ -14,13 +14,14 @@ from typing import Any
 
 import msgspec
 
-from overnight.errors import OvernightError, Refused, Stopped
+from overnight.errors import OvernightError, Refused, ResultRefused, Stopped
 from overnight.inside.context import Inside
 from overnight.inside.link import Link
 from overnight.inside.messages import Logged, Raised, Returned, Start
 from overnight.inside.stopping import HANDOVER
 from overnight.options import Options
 from overnight.runner import limits
+from overnight.runner.leaving import leave
 from overnight.runner.raising import refused, tell
 from overnight.tasks import Task
 
@@ -36,16 +37,26 @@ def call(task: Task[..., Any, Any], start: Start, options: Options, inside: Insi
         value = _run(task, positional, named, inside.link)
         stop.end()
         # Tasks that run by the thousand mostly return nothing, and the codec's way touches 80 pages.
-        data = b"null" if value is None else task.signature.pack_result(value)
+        data = b"null" if value is None else _pack(task, value, Path(start.directory))
     except BaseException as error:
         stop.end()
         if isinstance(error, MemoryError) and options.memory is not None:
             limits.lift_memory_limit()
-        told = tell(error, options, Path(start.directory))
+        told = tell(error, options)
         _save_position(inside)
         # An exception that a stop caused on its way out, in some `finally`, is the stop's doing.
         return msgspec.structs.replace(told, stopped=told.stopped or stop.raised)
     return Returned(data, stop.raised)
+
+
+def _pack(task: Task[..., Any, Any], value: Any, directory: Path) -> bytes:
+    try:
+        return task.signature.pack_result(value)
+    except ResultRefused as error:
+        file = leave(value, directory)
+        if file is None:
+            raise
+        raise ResultRefused(error.message, hint=f"{error.hint}; this one was left in {file}") from None
 
 
 def _save_position(inside: Inside) -> None:

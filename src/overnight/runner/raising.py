@@ -12,8 +12,9 @@ from overnight.inside.messages import Raised
 from overnight.options import Options
 from overnight.retrying import class_name, is_retried
 
-#: A traceback longer than this keeps both its ends: where it began and what was raised.
+#: What is longer keeps both its ends, in characters. Of a traceback: where it began and what was raised.
 _LONGEST_TRACEBACK = 65536
+_LONGEST_MESSAGE = 4096
 
 #: Libraries that run out of memory in their own words: torch's allocator, TensorFlow's, C++.
 _OUT_OF_MEMORY = ("allocate memory", "out of memory", "bad_alloc", "ResourceExhausted")
@@ -28,13 +29,12 @@ def refused(error: BaseException) -> Raised:
     )
 
 
-def tell(error: BaseException, options: Options, directory: Path) -> Raised:
+def tell(error: BaseException, options: Options) -> Raised:
     """Tell of an exception that the function raised, or that its result caused.
 
     Args:
         error: the exception.
         options: the job's, with what it counts as worth another attempt.
-        directory: where a result that was refused has been left.
     """
     kind = type(error)
     told = Raised(
@@ -58,8 +58,7 @@ def tell(error: BaseException, options: Options, directory: Path) -> Raised:
         case GiveUp():
             return _with(told, retried=False)
         case ResultRefused():
-            hint = f"what could be written of it is in {directory}"
-            return _with(told, hint=f"{error.hint}; {hint}" if error.hint else hint, retried=False)
+            return _with(told, traceback="", retried=False)  # it was raised by us, after the function
         case SystemExit():
             message = f"the task called sys.exit({error.code!r})"
             return _with(told, message=message, hint="return, or raise GiveUp", retried=False)
@@ -80,14 +79,19 @@ def traceback_text(error: BaseException) -> str:
         text = "".join(traceback.format_exception(type(error), error, shown or error.__traceback__))
     except Exception as broken:  # a chained exception can break the formatting in its own ways
         text = f"{type(error).__name__}: its traceback cannot be shown ({type(broken).__name__})\n"
-    if len(text) > _LONGEST_TRACEBACK:
-        half = _LONGEST_TRACEBACK // 2
-        text = f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
-    return _speakable(text)
+    return _speakable(_shortened(text, _LONGEST_TRACEBACK))
 
 
 def _message(error: BaseException) -> str:
-    return _speakable(error.message if isinstance(error, OvernightError) else describe(error))
+    text = error.message if isinstance(error, OvernightError) else describe(error)
+    return _speakable(_shortened(text, _LONGEST_MESSAGE))
+
+
+def _shortened(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    half = longest // 2
+    return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
 
 
 def _speakable(text: str) -> str:

@@ -92,7 +92,7 @@ def _after_silence(seen: Seen) -> Outcome:
     if seen.stop is not None:
         return _stopped(seen, None)
     if seen.zygote_died:
-        return Interrupted("killed")
+        return Interrupted("killed", announced=False)
     if seen.nonsense is not None:
         message = f"the process of the attempt spoke nonsense: {seen.nonsense}"
         hint = "does the task write into descriptors that it did not open?"
@@ -121,7 +121,7 @@ def _stopped(seen: Seen, last: Raised | None) -> Outcome:
             detail = {**_memory(seen), "stopped_by": by}
             return OutOfMemory(_error("OutOfMemory", _memory_words(seen, "measured"), last, detail))
         case _:
-            return Interrupted(by)
+            return Interrupted(by, announced=seen.stop is not None)
 
 
 def _how(seen: Seen, by: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from itertools import starmap
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, null, or_, select, update
@@ -16,7 +17,7 @@ from uuid_utils import uuid7
 from overnight.events import Event
 from overnight.jobs import Call, Claim, ErrorInfo, Kind, Reason, State
 from overnight.options import Options
-from overnight.outcome import Change, Crashed, Lost, Outcome, Standing, Succeeded, name_of
+from overnight.outcome import Change, Crashed, Interrupted, Lost, Outcome, Standing, Succeeded, name_of
 from overnight.outcome import settle as decide
 from overnight.store import events
 from overnight.store.changing import (
@@ -29,7 +30,7 @@ from overnight.store.changing import (
     note_sleep,
     revive,
 )
-from overnight.store.encoding import options_from_json, options_to_json, to_json
+from overnight.store.encoding import from_json, options_from_json, options_to_json, to_json
 from overnight.store.lanes import Ask, pick
 from overnight.store.moving import Footing, fenced, move
 from overnight.store.schema import attempt, event, is_queued, is_running, job, payload, saved_state
@@ -219,11 +220,9 @@ _END_ATTEMPT = Statement(
 _FORGET_SAVED = Statement(delete(saved_state).where(saved_state.c.job == bindparam("of")))
 _SAVED_N = Statement(select(saved_state.c.n).where(saved_state.c.job == bindparam("of")))
 _CRASHES = Statement(
-    select(func.count())
-    .select_from(attempt)
-    .where(
+    select(attempt.c.outcome, attempt.c.detail).where(
         attempt.c.job == bindparam("of"),
-        attempt.c.outcome.in_([Crashed.__name__, Lost.__name__]),
+        attempt.c.outcome.in_([Crashed.__name__, Lost.__name__, Interrupted.__name__]),
         # Those before somebody put the job back by hand are forgiven.
         attempt.c.n
         > func.coalesce(
@@ -300,8 +299,8 @@ def settle(
 def _standing(tx: Transaction, job_id: str, row: Any, outcome: Outcome) -> Standing:
     _, options, failures, crashes, interruptions, saved_n, deadline_at, cancel_requested_at = row
     crashes_in_all = saved_now = 0
-    if isinstance(outcome, (Crashed, Lost)):  # nothing else asks how far the saved state has come
-        crashes_in_all = tx.rows(_CRASHES, {"of": job_id})[0][0]
+    if isinstance(outcome, (Crashed, Lost, Interrupted)):  # nothing else asks for what is read here
+        crashes_in_all = sum(starmap(_is_crash, tx.rows(_CRASHES, {"of": job_id})))
         saved = tx.one(_SAVED_N, {"of": job_id})
         saved_now = saved[0] if saved else 0
     return Standing(
@@ -315,6 +314,11 @@ def _standing(tx: Transaction, job_id: str, row: Any, outcome: Outcome) -> Stand
         deadline_at=deadline_at,
         cancel_requested_at=cancel_requested_at,
     )
+
+
+def _is_crash(outcome: str, detail: str | None) -> bool:
+    """Whether an attempt counts against its job: all do, except an interruption that was announced."""
+    return outcome != Interrupted.__name__ or not from_json(detail or "{}").get("announced", True)
 
 
 def _facts(outcome: Outcome, facts: Mapping[str, Any]) -> str | None:
