@@ -10,7 +10,8 @@ import os
 import time
 from pathlib import Path
 
-from overnight.store.sqlite import full
+from overnight.errors import StoreFull
+from overnight.units import format_size
 
 #: How much is thrown off, and how much must be free before work goes on, in bytes.
 BALLAST = 8 << 20
@@ -42,7 +43,10 @@ class Space:
             StoreFull: the disk was full, and not enough room has been made.
         """
         if not self.has_room():
-            raise full(self.path)
+            raise StoreFull(
+                f"the disk under {self.path} was full, and has not enough room yet: nothing was accepted",
+                hint=f"make room there; work goes on by itself when {format_size(self._low_water)} are free",
+            )
 
     def has_room(self) -> bool:
         """Whether more may be accepted; takes the ballast in again if it may."""
@@ -52,23 +56,22 @@ class Space:
         if now - self._looked < _LOOK_EVERY:
             return False
         self._looked = now
-        return self.take_in()
+        return self.take_in(self._low_water)
 
     def release(self) -> None:
         """Throw the ballast off."""
         self._ballast.unlink(missing_ok=True)
 
-    def take_in(self) -> bool:
-        """Take ballast in, if enough is free; say whether it was."""
+    def take_in(self, least: int = 2 * BALLAST) -> bool:
+        """Take ballast in, if so many bytes are free; say whether they were."""
         disk = os.statvfs(self.path.parent)
-        low_water = min(LOW_WATER, disk.f_blocks * disk.f_frsize // _PART)
-        if disk.f_bavail * disk.f_frsize < low_water:
+        if disk.f_bavail * disk.f_frsize < min(least, self._low_water):
             return False
         coming = self._ballast.with_suffix(".coming")
         try:
             descriptor = os.open(coming, os.O_WRONLY | os.O_CREAT, 0o600)
             try:
-                os.posix_fallocate(descriptor, 0, min(BALLAST, low_water // 2))
+                os.posix_fallocate(descriptor, 0, min(BALLAST, self._low_water // 2))
             finally:
                 os.close(descriptor)
             coming.rename(self._ballast)
@@ -76,3 +79,8 @@ class Space:
             coming.unlink(missing_ok=True)
             return False
         return True
+
+    @property
+    def _low_water(self) -> int:
+        disk = os.statvfs(self.path.parent)
+        return min(LOW_WATER, disk.f_blocks * disk.f_frsize // _PART)

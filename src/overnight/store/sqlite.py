@@ -60,9 +60,9 @@ DIALECT.statement_compiler = _Compiler
 #: How long anybody waits for the write lock, in seconds.
 PATIENCE = 5.0
 
-#: Between two looks at the write lock. SQLite's own waits grow to 100 ms and are unfair to those who came
-#: late; a look costs 5 µs, so ours stay short.
-_SHORTEST_WAIT, _LONGEST_WAIT = 0.0002, 0.004
+#: Between two looks at the write lock, in seconds. SQLite's own waits grow to 100 ms, and who commits again and
+#: again leaves it free for a tenth of a millisecond only. A look costs 5 µs, so ours stay short.
+_SHORTEST_WAIT, _LONGEST_WAIT = 0.0002, 0.001
 
 
 class Row(Protocol):
@@ -214,7 +214,4 @@ def meaning(error: BaseException, path: Path) -> StoreError | None:
 
 def full(path: Path) -> StoreFull:
     """Return the error that says that there is no room."""
-    return StoreFull(
-        f"the disk under {path} is full: nothing was accepted",
-        hint="make room there; work goes on by itself when there is some",
-    )
+    return StoreFull(f"the disk under {path} is full: nothing was written", hint="make room there")

@@ -18,7 +18,6 @@ from overnight.store.sqlite import Row
 from overnight.store.transaction import Statement, Transaction
 from overnight.store.writer import urgent
 
-
 #: What a worker says of a source that it will serve in a moment.
 IMPORTING = "it is being imported"
 

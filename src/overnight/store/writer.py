@@ -7,6 +7,7 @@ gathered into its next commit. Each verb stands alone in it: one that fails is u
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from overnight.store.lifetimes import survive_forks
 from overnight.store.space import Space
 from overnight.store.sqlite import Connection
 from overnight.store.transaction import Place, Transaction
+
+log = logging.getLogger("overnight.store")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -228,9 +231,8 @@ class Writer:
                 batch += iter(following, None)
             for order in batch:
                 order.tx = None
-                order.future.set_exception(meant)
-            if not isinstance(error, Exception):
-                raise
+                if not order.future.done():
+                    order.future.set_exception(meant)
         return batch
 
     def _fill(self, batch: list[_Order], following: Callable[[], _Order | None]) -> None:
@@ -282,4 +284,7 @@ class Writer:
 
 def _call_back(tx: Transaction) -> None:
     for call, *args in tx.callbacks:
-        call(*args)
+        try:
+            call(*args)
+        except Exception:  # what was committed stands, and others wait for this thread
+            log.exception("nobody could be told of a commit")

@@ -66,7 +66,6 @@ def upgrade() -> None:
             "void_at",
         ],
         sqlite_where=sa.text("state = 'queued'"),
-        postgresql_where=sa.text("state = 'queued'"),
     )
     op.create_index("listing", "job", ["created_at", "id"])
     op.create_index(
@@ -74,21 +73,18 @@ def upgrade() -> None:
         "job",
         ["due_at"],
         sqlite_where=sa.text("state = 'queued' AND due_at > created_at"),
-        postgresql_where=sa.text("state = 'queued' AND due_at > created_at"),
     )
     op.create_index(
         "running",
         "job",
         ["worker"],
         sqlite_where=sa.text("state = 'running'"),
-        postgresql_where=sa.text("state = 'running'"),
     )
     op.create_index(
         "voiding",
         "job",
         ["void_at"],
         sqlite_where=sa.text("state = 'queued' AND void_at IS NOT NULL"),
-        postgresql_where=sa.text("state = 'queued' AND void_at IS NOT NULL"),
     )
     op.create_table(
         "meta",
