@@ -61,7 +61,7 @@ def move(
     """
     params = {name: _column(value) for name, value in changes.items()}
     n = footing.n_event + 1
-    params |= {"job": footing.job, "fence": footing.attempt, "was": footing.state, "n_event": n}
+    params |= {"job": footing.job, "fence": footing.attempt, "was": str(footing.state), "n_event": n}
     if not tx.run(_update(tuple(changes)), params):
         raise fenced(footing.job, footing.attempt)
     events.record(

@@ -60,8 +60,8 @@ DIALECT.statement_compiler = _Compiler
 #: How long anybody waits for the write lock, in seconds.
 PATIENCE = 5.0
 
-#: Between two looks at the write lock, in seconds. SQLite's own waits grow to 100 ms, and who commits again and
-#: again leaves it free for a tenth of a millisecond only. A look costs 5 µs, so ours stay short.
+#: Between two looks at the write lock, in seconds. SQLite's own waits grow to 100 ms, and who commits again
+#: and again leaves it free for a tenth of a millisecond only. A look costs 5 µs, so ours stay short.
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.0002, 0.001
 
 
