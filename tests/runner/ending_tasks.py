@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import hashlib
+import logging
 import multiprocessing
 import os
 import random
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +267,9 @@ def log_strangely() -> str:
     job.log.info("half \ud800 a sign")
     job.progress(1, 10**30, "half \ud800 a sign")
     job.log.warning("x" * 1_000_000)
+    logging.getLogger("half \ud800 a name").warning("said")
+    for _ in track(range(3), "half \ud800 a name", total=Fraction(6, 2)):
+        pass
     return "went on"
 
 

@@ -131,7 +131,20 @@ _down = msgspec.msgpack.Decoder(Down)
 
 def encode(message: Up | Down) -> bytes:
     """Write a message as msgpack."""
-    return _encoder.encode(message)
+    try:
+        return _encoder.encode(message)
+    except UnicodeEncodeError:
+        texts = {
+            name: speakable(value)
+            for name in message.__struct_fields__
+            if isinstance(value := getattr(message, name), str)
+        }
+        return _encoder.encode(msgspec.structs.replace(message, **texts))
+
+
+def speakable(text: str) -> str:
+    """Return text that can be sent: lone surrogates are legal in a str and in no encoding."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def decode_up(data: bytes | memoryview) -> Any:

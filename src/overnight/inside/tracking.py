@@ -92,6 +92,8 @@ def track(
         total = _total(items)
     elif not total >= 0:
         raise ValueError(f"track(total={total!r}): a total is not negative")
+    elif type(total) not in {int, float}:
+        total = float(total)  # numpy's numbers and fractions cannot be sent as they are
     every = seconds(save_every)
     return Track(items, Bar(name, total, unit, lambda: 0), batch, every if resume else None)
 

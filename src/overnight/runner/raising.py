@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from overnight.errors import GiveUp, OvernightError, ResultRefused, Retry, Snooze, Stopped, describe, hint_of
-from overnight.inside.messages import Raised
+from overnight.inside.messages import Raised, speakable
 from overnight.options import Options
 from overnight.retrying import class_name, is_retried
 
@@ -79,12 +79,12 @@ def traceback_text(error: BaseException) -> str:
         text = "".join(traceback.format_exception(type(error), error, shown or error.__traceback__))
     except Exception as broken:  # a chained exception can break the formatting in its own ways
         text = f"{type(error).__name__}: its traceback cannot be shown ({type(broken).__name__})\n"
-    return _speakable(_shortened(text, _LONGEST_TRACEBACK))
+    return speakable(_shortened(text, _LONGEST_TRACEBACK))
 
 
 def _message(error: BaseException) -> str:
     text = error.message if isinstance(error, OvernightError) else describe(error)
-    return _speakable(_shortened(text, _LONGEST_MESSAGE))
+    return speakable(_shortened(text, _LONGEST_MESSAGE))
 
 
 def _shortened(text: str, longest: int) -> str:
@@ -92,11 +92,6 @@ def _shortened(text: str, longest: int) -> str:
         return text
     half = longest // 2
     return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
-
-
-def _speakable(text: str) -> str:
-    """Lone surrogates are legal in a str and in no encoding: they would stop a message on its way."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _type_name(error: BaseException) -> str:
