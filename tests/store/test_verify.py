@@ -82,11 +82,11 @@ def test_twenty_one_crashes_are_one_too_many(store: Store, job: str) -> None:
 
 
 def test_a_damaged_file_is_found(store: Store, job: str) -> None:
-    other = "replace(sql, 'created_at, id)', 'due_at, id)')"
+    other = "replace(sql, '(task, id)', '(source, id)')"
     break_by_hand(
         store,
         "PRAGMA writable_schema=ON",
-        f"UPDATE sqlite_master SET sql = {other} WHERE name = 'listing'",
+        f"UPDATE sqlite_master SET sql = {other} WHERE name = 'by_task'",
     )
     store.close()
     found = verify(store)

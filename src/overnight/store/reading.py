@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, func, select, tuple_
+from sqlalchemy import bindparam, func, select
 
 from overnight.errors import NotFound
 from overnight.jobs import Attempt, Job, State
@@ -188,13 +188,10 @@ def _between(tx: Transaction, statement: Statement, beginning: str) -> list[str]
 
 @cache
 def _listing(*filters: str) -> Statement:
-    chosen = select(*_COLUMNS).order_by(job.c.created_at.desc(), job.c.id.desc()).limit(bindparam("limit"))
+    chosen = select(*_COLUMNS).order_by(job.c.id.desc()).limit(bindparam("limit"))
     for name in filters:
-        if name == "before":
-            before = tuple_(bindparam("before_at"), bindparam("before_id"))
-            chosen = chosen.where(tuple_(job.c.created_at, job.c.id) < before)
-        else:
-            chosen = chosen.where(job.c[name] == bindparam(name))
+        is_so = job.c.id < bindparam(name) if name == "before" else job.c[name] == bindparam(name)
+        chosen = chosen.where(is_so)
     return Statement(chosen)
 
 
@@ -207,7 +204,7 @@ def jobs(
     limit: int = 50,
     before: tuple[float, str] | None = None,
 ) -> list[Job]:
-    """Return jobs without their payloads, the newest first.
+    """Return jobs without their payloads, the newest first: ids grow with time.
 
     Args:
         tx: the transaction.
@@ -217,13 +214,9 @@ def jobs(
         limit: at most so many.
         before: (created_at, id) of the last job of the page before.
     """
-    given = {"state": state and state.value, "task": task, "queue": queue}
-    params: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    filters = list(params)
-    if before is not None:
-        filters.append("before")
-        params["before_at"], params["before_id"] = before
-    return _with_reasons(tx, [_job(row) for row in tx.rows(_listing(*filters), {**params, "limit": limit})])
+    given = {"state": state and state.value, "task": task, "queue": queue, "before": before and before[1]}
+    params = {name: value for name, value in given.items() if value is not None}
+    return _with_reasons(tx, [_job(row) for row in tx.rows(_listing(*params), {**params, "limit": limit})])
 
 
 _COUNT = Statement(

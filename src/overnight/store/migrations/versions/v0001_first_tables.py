@@ -47,10 +47,11 @@ def upgrade() -> None:
         sa.Column("progress_at", sa.Double()),
         sa.Column("void_at", sa.Double()),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=False,
     )
-    op.create_index("by_state", "job", ["state", "created_at", "id"])
+    op.create_index("by_state", "job", ["state", "id"])
     op.create_index("by_tail", "job", ["tail"])
-    op.create_index("by_task", "job", ["task", "created_at", "id"])
+    op.create_index("by_task", "job", ["task", "id"])
     op.create_index(
         "claim",
         "job",
@@ -67,24 +68,12 @@ def upgrade() -> None:
         ],
         sqlite_where=sa.text("state = 'queued'"),
     )
-    op.create_index("listing", "job", ["created_at", "id"])
     op.create_index(
-        "put_off",
-        "job",
-        ["due_at"],
-        sqlite_where=sa.text("state = 'queued' AND due_at > created_at"),
+        "put_off", "job", ["due_at"], sqlite_where=sa.text("state = 'queued' AND due_at > created_at")
     )
+    op.create_index("running", "job", ["worker"], sqlite_where=sa.text("state = 'running'"))
     op.create_index(
-        "running",
-        "job",
-        ["worker"],
-        sqlite_where=sa.text("state = 'running'"),
-    )
-    op.create_index(
-        "voiding",
-        "job",
-        ["void_at"],
-        sqlite_where=sa.text("state = 'queued' AND void_at IS NOT NULL"),
+        "voiding", "job", ["void_at"], sqlite_where=sa.text("state = 'queued' AND void_at IS NOT NULL")
     )
     op.create_table(
         "meta",
@@ -137,7 +126,6 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text()),
         sa.ForeignKeyConstraint(["job"], ["job.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("seq"),
-        sqlite_autoincrement=True,
     )
     op.create_index("event_of", "event", ["job", "n"], unique=True)
     op.create_table(
