@@ -8,6 +8,7 @@ from overnight.jobs import Kind, Reason, State
 from overnight.outcome import Cancelled, Crashed
 from overnight.progress import Progress
 from overnight.store import Store, events, jobs, reading, saves, workers
+from overnight.store.changing import ProcessNote, note
 from overnight.store.jobs import ProgressNote
 from tests.store.given import claim, error, failed, register, running, submit, succeeded
 
@@ -213,3 +214,13 @@ def test_progress_of_an_attempt_that_is_over_is_dropped(store: Store) -> None:
     note = ProgressNote(claimed.job, 1, Progress(done=5.0))
     store.write(jobs.note_progress, [note])
     assert store.read(reading.find, claimed.job).progress == Progress()
+
+
+def test_the_process_of_an_attempt_is_noted_while_it_runs(store: Store) -> None:
+    claimed = running(store)
+    store.write(note, [ProgressNote(claimed.job, 1, Progress(done=1.0))], [ProcessNote(claimed.job, 1, 4711)])
+    assert store.read(reading.attempts, claimed.job)[0].detail == {"pid": 4711}
+    assert store.read(reading.find, claimed.job).progress.done == 1.0
+    store.write(jobs.settle, claimed.job, 1, succeeded())
+    store.write(note, [], [ProcessNote(claimed.job, 1, 4712)])
+    assert "4712" not in str(store.read(reading.attempts, claimed.job)[0].detail)

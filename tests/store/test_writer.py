@@ -8,6 +8,7 @@ import pytest
 
 from overnight.errors import Conflict
 from overnight.store import Store, jobs, reading, saves, workers
+from overnight.store.logs import Line
 from overnight.store.transaction import Transaction
 from overnight.store.writer import urgent
 from tests.store.given import call, register, running, submit
@@ -227,3 +228,25 @@ def claim_of_nothing(store: Store) -> list[Any]:
     from tests.store.given import ask  # noqa: PLC0415
 
     return store.write(jobs.claim, ask("w2"))
+
+
+def test_a_store_may_be_closed_while_others_use_it(store: Store) -> None:
+    is_over = threading.Event()
+
+    def use() -> int:
+        used = 0
+        while not is_over.is_set():
+            store.send(jobs.add, [call()]).result(timeout=10)
+            store.logs.append("j1", 1, [Line(at=1.0, stream="stdout", text="x")])
+            store.logs.flushed().result(timeout=10)
+            used += 1
+        return used
+
+    with ThreadPoolExecutor(3) as pool:
+        users = [pool.submit(use) for _ in range(3)]
+        for _ in range(30):
+            store.close()
+        is_over.set()
+        used = sum(user.result(timeout=30) for user in users)
+    assert len(store.read(reading.jobs, limit=10_000)) == used
+    assert len(store.logs.lines("j1", limit=10_000)) == used

@@ -55,10 +55,11 @@ class LogStore:
 
     def _begin_anew(self) -> None:
         self._coming: SimpleQueue[tuple[_Key, Sequence[Line]] | Future[None] | None] = SimpleQueue()
-        self._lock = Lock()  # guards the four below
+        self._starting = Lock()
+        self._thread: Thread | None = None
+        self._lock = Lock()  # guards the three below
         self._waiting = 0
         self._dropped: dict[_Key, tuple[int, int]] = {}
-        self._thread: Thread | None = None
         self._has_appended = False
 
     def append(self, job: str, attempt: int, lines: Sequence[Line]) -> None:
@@ -104,21 +105,23 @@ class LogStore:
 
     def close(self) -> None:
         """Write what was appended, and close the file."""
-        with self._lock:
+        with self._starting:  # to the end: another thread beside this one would take its order to stop
             thread, self._thread = self._thread, None
-        if thread is not None:
-            self._coming.put(None)
-            thread.join()
+            if thread is not None:
+                self._coming.put(None)
+                thread.join()
         self._writer.close()
         self._readers.close()
 
     def before_fork(self) -> None:
         """Let nobody append."""
+        self._starting.acquire()
         self._lock.acquire()
 
     def after_fork_in_parent(self) -> None:
         """Let others append again."""
         self._lock.release()
+        self._starting.release()
 
     def after_fork_in_child(self) -> None:
         """Begin anew: what was appended before is written by the parent."""
@@ -127,7 +130,7 @@ class LogStore:
     def _start(self) -> None:
         if self._thread is not None:
             return
-        with self._lock:
+        with self._starting:
             if self._thread is None:
                 self._thread = Thread(target=self._serve, name="overnight-logs", daemon=True)
                 self._thread.start()

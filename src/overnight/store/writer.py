@@ -113,11 +113,11 @@ class Writer:
 
     def close(self) -> None:
         """Write what was ordered, and close the connection."""
-        with self._starting:
+        with self._starting:  # to the end: another thread beside this one would take its order to stop
             thread, self._thread = self._thread, None
-        if thread is not None:
-            self._orders.put(None)
-            thread.join()
+            if thread is not None:
+                self._orders.put(None)
+                thread.join()
         with self._lock:
             self._disconnect()
 
@@ -173,16 +173,16 @@ class Writer:
         except BaseException as error:
             if connection is not None:
                 sqlite.rollback(connection)
-            raise self._meaning(error) from error
+            meant = sqlite.meaning(error, self._space.path)
+            if meant is not None:
+                raise meant from error
+            raise
         return result, tx
 
     def _open(self) -> Connection:
         if self._connection is None:
             self._connection = self._connect()
         return self._connection
-
-    def _meaning(self, error: BaseException) -> BaseException:
-        return sqlite.meaning(error, self._space.path) or error
 
     # -- many verbs ----------------------------------------------------------------------------------
 
@@ -224,7 +224,7 @@ class Writer:
         try:
             self._fill(batch, following)
         except BaseException as error:
-            meant = self._meaning(error)
+            meant = sqlite.meaning(error, self._space.path) or error
             if isinstance(meant, StoreFull):
                 return self._one_by_one(batch)
             if isinstance(meant, StoreBusy):  # who has waited in the queue behind it has waited as long
