@@ -150,7 +150,7 @@ def test_attention_is_called_for_after_the_time(peer: Peer) -> None:
 
 def test_a_stop_sets_the_sign_and_calls_for_attention(peer: Peer) -> None:
     called = threading.Event()
-    peer.link.on_stop = called.set
+    peer.link.on_stop = lambda _: called.set()
     peer.link.watch_for_stop()
     peer.say(Stop("timeout"))
     until(lambda: peer.link.attention)

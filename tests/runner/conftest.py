@@ -58,10 +58,12 @@ class Bench(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A worker with four slots, or as many as the module says."""
+    slots = getattr(request.module, "SLOTS", 4)
     home = tmp_path_factory.mktemp("home")
     app = app_on(home)
-    with RunningWorker(home, ending_tasks.__name__, slots=4) as worker:
+    with RunningWorker(home, ending_tasks.__name__, slots=slots) as worker:
         yield Bench(app, worker)
     app.close()
 
@@ -89,5 +91,12 @@ def pids_in(ledger: Path, count: int = 1) -> list[int]:
 
 
 def are_gone(pids: list[int]) -> bool:
-    """Whether none of these processes lives (a zombie does not)."""
-    return not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    """Whether none of these processes lives; a zombie is dead, and only keeps its number from others."""
+    return all(_state(pid) in "ZX" for pid in pids)
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"

@@ -345,7 +345,7 @@ def swallow(ledger: Path) -> None:
             print("swallowed", flush=True)
 
 
-@task(grace="2s")
+@task(grace="3s")
 def clean_up_slowly(ledger: Path) -> None:
     """Take a while to end decently."""
     note_pid(ledger)

@@ -45,12 +45,13 @@ class Link:
     Attributes:
         attention: set when a save is due or a stop was asked; loops look at it between items.
         stop: the sign that tells the function to stop.
+        on_stop: stops a coroutine; told by what ("asked" or "terminated"), it says whether that will help.
     """
 
     def __init__(self, transport: Transport) -> None:
         self.attention = False
         self.stop = StopSign(tell=lambda how: self.post(Stopping(how)))
-        self.on_stop: Callable[[], None] | None = None
+        self.on_stop: Callable[[str], object] | None = None
         self._transport = transport
         self._queue: SimpleQueue[Any] = SimpleQueue()
         self._saves: SimpleQueue[Save] = SimpleQueue()
@@ -204,7 +205,7 @@ class Link:
                     self.stop.ask(why)
                     self.attention = True
                     if self.on_stop is not None:
-                        self.on_stop()
+                        self.on_stop("asked")
                 case Saved(n):
                     self._note_durable(n)
                 case _:

@@ -18,7 +18,7 @@ from overnight.errors import OvernightError, Refused, ResultRefused, Stopped
 from overnight.inside.context import Inside
 from overnight.inside.link import Link
 from overnight.inside.messages import Logged, Raised, Returned, Start
-from overnight.inside.stopping import HANDOVER
+from overnight.inside.stopping import HANDOVER, StopSign
 from overnight.options import Options
 from overnight.runner import limits
 from overnight.runner.leaving import leave
@@ -75,7 +75,7 @@ def _run(task: Task[..., Any, Any], positional: list[Any], named: dict[str, Any]
     async def run() -> Any:
         loop, this = asyncio.get_running_loop(), asyncio.current_task()
         if this is not None:
-            link.on_stop = _canceller(loop, this, link)
+            link.on_stop = _canceller(loop, this, link.stop)
         link.watch_for_stop()
         return await task.function(*positional, **named)
 
@@ -87,15 +87,29 @@ def _run(task: Task[..., Any, Any], positional: list[Any], named: dict[str, Any]
         raise
 
 
-def _canceller(loop: asyncio.AbstractEventLoop, running: asyncio.Task[Any], link: Link) -> Callable[[], None]:
-    """Return what a stop does to a coroutine: it is raised at its next await, once."""
+def _canceller(
+    loop: asyncio.AbstractEventLoop, running: asyncio.Task[Any], stop: StopSign
+) -> Callable[[str], bool]:
+    """Return what a stop does to a coroutine: it is raised at its next await, once.
 
-    def cancel() -> None:
-        stop = link.stop
+    Asked again before the loop has come to that, it answers False: something holds the loop up.
+    """
+    is_asked = False
+
+    def cancel(how: str) -> bool:
+        nonlocal is_asked
         if stop.raised is not None or stop.is_over or stop.asked == HANDOVER:
-            return  # a hand-over is obeyed at a saving point only, as everywhere
-        stop.take("asked")
-        loop.call_soon_threadsafe(running.cancel)
+            return True  # a hand-over is obeyed at a saving point only, as everywhere
+        if is_asked:
+            return False
+        is_asked = True
+        loop.call_soon_threadsafe(deliver, how)
+        return True
+
+    def deliver(how: str) -> None:
+        if stop.raised is None and not stop.is_over:
+            stop.take(how)
+            running.cancel()
 
     return cancel
 

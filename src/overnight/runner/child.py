@@ -189,11 +189,11 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
     link = _prepared.link
     if link is None:
         os._exit(_TERMINATED)  # no function runs here: a zygote, or a child without work
-    # At first a coroutine's own cancellation is the gentler way; if it blocks, the second call raises.
+    # A coroutine's own cancellation is the gentler way, unless its loop does not come to it.
     if link.on_stop is not None and link.stop.raised is None and not link.stop.is_over:
         link.stop.asked = link.stop.asked or "terminated"
-        link.on_stop()
-        return
+        if link.on_stop("terminated"):
+            return
     link.stop.signalled("terminated")
 
 
