@@ -19,8 +19,8 @@ from overnight.units import Duration, Size, byte_count, seconds
 ErrorClasses = type[BaseException] | Iterable[type[BaseException]]
 
 
-class CallOptions(TypedDict, total=False):
-    """What `task.with_options(...)` takes."""
+class _EverywhereOptions(TypedDict, total=False):
+    """What both a task and a call of it may say."""
 
     queue: str
     priority: int
@@ -35,28 +35,20 @@ class CallOptions(TypedDict, total=False):
     grace: Duration
     memory: Size | None
     cpus: int
+
+
+class CallOptions(_EverywhereOptions, total=False):
+    """What `task.with_options(...)` takes."""
+
     delay: Duration
     at: datetime
 
 
-class TaskOptions(TypedDict, total=False):
+class TaskOptions(_EverywhereOptions, total=False):
     """What `@task(...)` takes."""
 
     name: str
     version: int
-    queue: str
-    priority: int
-    tags: Iterable[str]
-    owner: str
-    attempts: int
-    retry_on: ErrorClasses
-    backoff: Duration | tuple[Duration, Duration]
-    timeout: Duration | None
-    expires: Duration | None
-    deadline: Duration | None
-    grace: Duration
-    memory: Size | None
-    cpus: int
     at_most_once: bool
 
 
