@@ -177,6 +177,27 @@ class Source(msgspec.Struct, frozen=True):
                 paths.add(path)
         return [_state_of(path) for path in sorted(paths) if _belongs_to(path, root)]
 
+    def own_file(self) -> FileState | None:
+        """Return the state of the source's own file; None for a module that is not there."""
+        file = self.file if self.file is not None else _find_module(self.module, [self.root])
+        return None if file is None else _state_of(str(file))
+
+    def files_to_mend(self, wrong: BaseException) -> list[FileState]:
+        """Return the files of which one has to change before an import that failed can succeed.
+
+        Besides those that were imported, whose own modules are gone again from where Python keeps them: the
+        files that the error went through. For a module that was not found, the folder in which it may appear.
+        """
+        paths = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(wrong.__traceback__)}
+        if isinstance(wrong, SyntaxError) and wrong.filename:
+            paths.add(wrong.filename)
+        if isinstance(wrong, ModuleNotFoundError):
+            paths.add(self.root)
+        own = self.own_file()
+        states = [*self.files(), *([own] if own is not None else [])]
+        states += [_state_of(path) for path in paths if _belongs_to(path, Path(self.root))]
+        return sorted(set(states))
+
 
 def _module_name(file: Path) -> str:
     """Return an importable name for a file: its stem, if that is one."""

@@ -6,8 +6,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from overnight.app import App
 from overnight.handle import JobHandle
+from overnight.jobs import Call
+from overnight.options import Options
+from overnight.sources import Source
 from overnight.store.verify import verify
 from tests.faults import fault_tasks
 from tests.waiting import until
@@ -35,6 +40,19 @@ class Place:
     def submit(self, name: str = "waits", *args: object, **options: Any) -> JobHandle[Any]:
         """Submit one of the tasks that sign here."""
         return getattr(fault_tasks, name).with_options(app=self.app, **options).submit(self.folder, *args)
+
+    def submit_file(
+        self, file: Path, name: str, options: Options | None = None, **arguments: Any
+    ) -> JobHandle[Any]:
+        """Submit a function of a file, which is not imported here."""
+        source = Source.at(file)
+        call = Call(
+            task=f"{source.module}.{name}",
+            source=source.key,
+            options=options or Options(),
+            input=msgspec.json.encode(arguments),
+        )
+        return self.app.get(self.app.submit([call])[0])
 
     def worker(self, **env: Any) -> RunningWorker:
         """Start a worker for those tasks."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from overnight.engines.lease import Lease
 from overnight.engines.served import ServedSources
-from overnight.errors import Fenced, StoreError
+from overnight.errors import Fenced, StoreCorrupt, StoreError
 from overnight.jobs import Claim
 from overnight.outcome import Cancelled, Interrupted, Outcome
 from overnight.runner import reaping
@@ -93,6 +93,8 @@ class Running:
         self._lease = lease
         self._on_room = on_room
         self._noted: set[str] = set()
+        self._cancelled: set[str] = set()
+        self._is_closing = False
 
     def take(self, claim: Claim) -> Coroutine[Any, Any, None]:
         """Give a claim its slots at once; the coroutine runs it to its outcome, and settles it."""
@@ -108,30 +110,35 @@ class Running:
             self._noted.discard(claim.job)
             self._make_room(claim)
         try:
-            if outcome is not None:
-                await self._settle(claim, outcome, attempt)
+            await self._settle(claim, outcome, attempt)
         finally:
             self.claims.pop(claim.job, None)
+            self._cancelled.discard(claim.job)
 
     def _make_room(self, claim: Claim) -> None:
         """Let the next job have the slots: at the last word, though the process is still to be buried."""
         if self.slots.give_back(claim):
             self._on_room()
 
-    async def _attempt(self, claim: Claim) -> tuple[Attempt | None, Outcome | None]:
-        zygote = self._served.zygote_of(claim.source)
+    async def _attempt(self, claim: Claim) -> tuple[Attempt | None, Outcome]:
         if claim.cancel_requested:
             return None, Cancelled("asked")
-        if zygote is None:
+        zygote = await self._served.zygote_for(claim.source)
+        if zygote is None or self._is_closing:
             return None, Interrupted("asked")
         child = await zygote.take(ahead=self.slots.free)
         if child.ended.is_set():
+            zygote.bury(child)
             return None, Interrupted("killed")
         with self._guarding.guard(child.pid):
-            if self._lease.holds():
+            if self._may_start(claim):
                 return await self._work(claim, zygote, child)
         zygote.dismiss(child)
-        return None, None  # too late to start anything: others will take it back
+        # Others may have taken it back by now; then this is refused.
+        return None, Cancelled("asked") if claim.job in self._cancelled else Interrupted("asked")
+
+    def _may_start(self, claim: Claim) -> bool:
+        return claim.job not in self._cancelled and not self._is_closing and self._lease.holds()
 
     async def _work(self, claim: Claim, zygote: Zygote, child: Child) -> tuple[Attempt, Outcome]:
         attempt = Attempt(
@@ -172,6 +179,9 @@ class Running:
             except Fenced:
                 log.warning("job %s: attempt %d came too late to be settled", claim.job, claim.attempt)
                 return
+            except StoreCorrupt as error:
+                log.error("job %s cannot be settled any more: %s", claim.job, error.message)
+                return
             except StoreError as error:
                 log.warning("job %s cannot be settled yet: %s", claim.job, error.message)
                 await asyncio.sleep(_SETTLE_AGAIN)
@@ -200,9 +210,12 @@ class Running:
         for job in jobs:
             if attempt := self.attempts.get(job):
                 attempt.stop("cancel")
+            elif job in self.claims:
+                self._cancelled.add(job)  # it has no process yet, and is given none
 
     async def hand_over(self, limit: float) -> None:
         """Ask all to stop at their next saving point; after so many seconds kill the rest."""
+        self._is_closing = True
         for attempt in list(self.attempts.values()):
             attempt.stop("handover")
         until = asyncio.get_running_loop().time() + limit
@@ -211,7 +224,8 @@ class Running:
         await self.kill()
 
     async def kill(self) -> None:
-        """Kill all that run, and return when they are settled."""
+        """Kill all that run, start nothing more, and return when all is settled."""
+        self._is_closing = True
         for attempt in list(self.attempts.values()):
             await attempt.kill()
         while self.claims:

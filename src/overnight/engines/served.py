@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,13 +14,15 @@ from overnight.store.workers import IMPORTING, Served
 
 log = logging.getLogger("overnight.worker")
 
-#: Files are looked at for changes no more often than this, in seconds.
-_LOOK_EVERY = 0.5
+#: Every start looks whether files have changed, if that is cheap, in seconds (2 to 5 µs a file); with many
+#: hundreds of files looking takes this part of the time at most.
+_CHEAP = 0.0005
+_LOOK_SHARE = 0.01
 
-#: A zygote that dies before any of its children has done any work, so many times in a row, is broken;
-#: it is tried again after a pause, in seconds.
+#: A zygote that dies before any of its children has done any work is replaced at once; after so many in a row
+#: the source is called broken, and tried again after a pause in seconds that doubles.
 _DEATHS = 3
-_PAUSE = 10.0
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 
 class ServedSource:
@@ -40,8 +41,10 @@ class ServedSource:
         self._lock = lock
         self._on_change = on_change
         self._files: Sequence[tuple[str, int, int]] = []
-        self._deaths: deque[float] = deque(maxlen=_DEATHS)
+        self._deaths = 0
         self._coming: Zygote | None = None
+        self._came = asyncio.Event()
+        self._next_look = 0.0
         self._retired: set[Zygote] = set()
         self._is_over = False
         self._again: asyncio.TimerHandle | None = None
@@ -66,6 +69,7 @@ class ServedSource:
         await self._bring_up(self._make())
 
     def _make(self) -> Zygote:
+        self._came.clear()
         self._coming = Zygote(self.source, worker=self._worker, lock=self._lock, on_end=self._mourn)
         return self._coming
 
@@ -73,11 +77,15 @@ class ServedSource:
         await zygote.ready.wait()
         if self._coming is zygote:
             self._coming = None
+        self._came.set()
         if self._is_over:
             zygote.close()
             return
         self._retire()
         self._files = zygote.files
+        if zygote.broken is None and zygote.death is not None:
+            self._replace(zygote)
+            return
         if zygote.broken is not None:
             self.broken = zygote.broken
             log.warning(
@@ -88,19 +96,30 @@ class ServedSource:
             log.info("serves %s as it is now", self.source.words)
         self._on_change()
 
-    def has_changed(self) -> bool:
-        """Whether a file of the source is not what it was when it was imported."""
-        return any(_stamp(path) != (time_ns, size) for path, time_ns, size in self._files)
+    def look_for_changes(self) -> None:
+        """Make a new zygote if a file of the source is not what it was when it was last imported."""
+        if self._coming is not None or time.monotonic() < self._next_look:
+            return
+        began = time.thread_time()  # not steady time: on a busy machine that measures the neighbours
+        has_changed = any(_stamp(path) != (time_ns, size) for path, time_ns, size in self._files)
+        cost = time.thread_time() - began
+        if cost > _CHEAP:
+            self._next_look = time.monotonic() + cost / _LOOK_SHARE
+        if has_changed:
+            self._deaths = 0
+            self._load_again()
 
     @property
     def is_ready(self) -> bool:
-        """Whether attempts may be started: a changed file is imported before the next one."""
-        return self.zygote is not None and self._coming is None
+        """Whether attempts may be started: nothing is started from the old zygote while a new one imports."""
+        return self.zygote is not None and self.zygote.is_alive and self._coming is None
 
-    def reload_if_changed(self) -> None:
-        """Make a new zygote if the files have changed; nothing is started from the old one meanwhile."""
-        if self._coming is None and self.has_changed():
-            self._load_again()
+    async def current(self) -> Zygote | None:
+        """Return the zygote for an attempt that starts now, or None; waits while one is importing."""
+        self.look_for_changes()
+        while self._coming is not None and not self._is_over:
+            await self._came.wait()
+        return self.zygote
 
     def _retire(self) -> None:
         if self.zygote is not None:
@@ -114,20 +133,26 @@ class ServedSource:
         if zygote is not self.zygote or self._is_over:
             return
         self.zygote = None
-        now = time.monotonic()
-        if zygote.served:
-            self._deaths.clear()
-        self._deaths.append(now)
-        loop = asyncio.get_running_loop()
-        if len(self._deaths) == _DEATHS:
-            self.broken = f"its zygote died {_DEATHS} times in a row before it had done any work"
-            self._deaths.clear()
-            self._again = loop.call_later(_PAUSE, self._load_again)
+        self._replace(zygote)
+
+    def _replace(self, dead: Zygote) -> None:
+        self._deaths = 1 if dead.served else self._deaths + 1
+        if not dead.served:
+            self.broken = (
+                f"the process that imports it died before it did any work ({dead.death}), "
+                f"{self._deaths} in a row; it is tried again now and then"
+            )
+            log.warning("%s: %s", self.source.words, self.broken)
             self._on_change()
-        else:
+        if self._deaths < _DEATHS:
             self._load_again()
+            return
+        pause = min(_SHORTEST_PAUSE * 2.0 ** (self._deaths - _DEATHS), _LONGEST_PAUSE)
+        self._again = asyncio.get_running_loop().call_later(pause, self._load_again)
 
     def _load_again(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
         if not self._is_over:
             self._loading = asyncio.ensure_future(self._bring_up(self._make()))
 
@@ -152,7 +177,6 @@ class ServedSources:
         self._worker = worker
         self._lock = lock
         self._on_change = on_change
-        self._looked = 0.0
 
     async def add(self, source: Source) -> None:
         """Serve one more source; returns when it is imported, or found broken."""
@@ -162,19 +186,18 @@ class ServedSources:
         self.sources[source.key] = served
         await served.load()
 
-    def zygote_of(self, key: str) -> Zygote | None:
-        """Return the zygote for attempts of a source, if there is one now."""
+    async def zygote_for(self, key: str) -> Zygote | None:
+        """Return the zygote for an attempt that starts now, if there is one that works.
+
+        A file may have changed while the claim was on its way: then the new zygote is waited for.
+        """
         served = self.sources.get(key)
-        return served.zygote if served is not None else None
+        return await served.current() if served is not None else None
 
     def look_for_changes(self) -> None:
-        """Reload what has changed on disk, if it was not looked at just now."""
-        now = time.monotonic()
-        if now - self._looked < _LOOK_EVERY:
-            return
-        self._looked = now
+        """Import again what has changed on disk."""
         for served in self.sources.values():
-            served.reload_if_changed()
+            served.look_for_changes()
 
     def tasks(self) -> frozenset[tuple[str, str]]:
         """Return (task, source) for everything that can be started now."""

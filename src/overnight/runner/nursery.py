@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -104,7 +105,8 @@ class Zygote:
 
     Attributes:
         loaded: what it found in its source, once it has imported it.
-        broken: the traceback of an import that failed, or words about a zygote that died.
+        broken: the traceback of an import that failed, or words about a zygote that is of no use.
+        death: how it died, in words, if it did; or what it did that made it useless.
         files: the files of the source as they were imported.
         served: how many of its children have done their work.
         stillborn: how many in a row have died before they were ready for any.
@@ -114,7 +116,9 @@ class Zygote:
         self.source = source
         self.loaded: Loaded | None = None
         self.broken: str | None = None
-        self.files: Sequence[tuple[str, int, int]] = []
+        self.death: str | None = None
+        own = source.own_file()
+        self.files: Sequence[tuple[str, int, int]] = [] if own is None else [own]
         self.ready = asyncio.Event()
         self.is_retired = False
         self.served = 0
@@ -136,7 +140,7 @@ class Zygote:
     @property
     def is_alive(self) -> bool:
         """Whether children can be had from it."""
-        return self._process.returncode is None and self.broken is None
+        return self._process.returncode is None and self.broken is None and self.death is None
 
     def _spawn(self, worker: str, lock: int) -> None:
         ours, theirs = socket.socketpair()
@@ -155,7 +159,9 @@ class Zygote:
         self._loop.add_reader(ours, self._hear)
         self._ending = os.pidfd_open(self._process.pid)
         self._loop.add_reader(self._ending, self._notice_death)
-        self._late = self._loop.call_later(IMPORT_LIMIT, self._give_up)
+        self._late = self._loop.call_later(
+            IMPORT_LIMIT, self._give_up, f"its import had not ended after {IMPORT_LIMIT:.0f} s"
+        )
 
     # -- children ------------------------------------------------------------------------------------
 
@@ -234,8 +240,8 @@ class Zygote:
     def _hear(self) -> None:
         try:
             payloads = self._reader.read()
-        except NoFrame:
-            self._give_up()
+        except NoFrame as nonsense:
+            self._give_up(f"it spoke nonsense: {nonsense}")
             return
         for payload in payloads:
             match decode_word(payload):
@@ -277,8 +283,8 @@ class Zygote:
         self._late.cancel()
         self.ready.set()
 
-    def _give_up(self) -> None:
-        self.broken = f"it was not imported after {IMPORT_LIMIT:.0f} s"
+    def _give_up(self, why: str) -> None:
+        self.death = why
         self._be_ready()
         send_signal(self.pid, signal.SIGKILL)
 
@@ -287,14 +293,17 @@ class Zygote:
         os.close(self._ending)
         self._hear_the_rest()
         code = self._process.wait()
-        if self.loaded is None and self.broken is None:
-            self.broken = f"its process ended with {code} while it was imported"
+        self.death = self.death or f"it ended with {code}"
         self._be_ready()
         self._mourning = asyncio.ensure_future(self._take_in_children())
 
     def _hear_the_rest(self) -> None:
-        while not self._reader.is_ended:
+        """Read what it had sent; some process that its source started may still hold the other end open."""
+        rest = select.poll()
+        rest.register(self._wire, select.POLLIN)
+        while not self._reader.is_ended and rest.poll(0):
             self._hear()
+        self._loop.remove_reader(self._wire)
         self._wire.close()
 
     async def _take_in_children(self) -> None:

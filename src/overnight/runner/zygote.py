@@ -114,6 +114,7 @@ def load(source: Source) -> Loaded:
     Raises:
         SourceBroken: it fails to import.
     """
+    own = source.own_file()  # as it is before it is read: an edit meanwhile must not be missed
     given = os.environ.get(_ONE_THREAD)
     os.environ[_ONE_THREAD] = "1"
     try:
@@ -126,7 +127,7 @@ def load(source: Source) -> Loaded:
     tasks = {
         name: described for name, task in child.prepare(source).items() if (described := _describe(task))
     }
-    files = source.files()
+    files = [own if own is not None and it.path == own.path else it for it in source.files()]
     return Loaded(tasks, files, why_not_to_fork(), _version(files))
 
 
@@ -162,7 +163,11 @@ def main() -> None:
         try:
             loaded = load(source)
         except SourceBroken as broken:
-            nest.tell(Broken(broken.traceback, source.files()))
+            cause = broken.__cause__ or broken
+            nest.tell(Broken(broken.traceback, source.files_to_mend(cause)))
+            return
+        except BadTask as bad:
+            nest.tell(Broken(str(bad), source.files()))
             return
         nest.tell(loaded)
         if loaded.fresh is not None:
