@@ -468,7 +468,8 @@ def hoard_shared(ledger: Path) -> None:
 
     note_pid(ledger)
     shared = mmap.mmap(-1, 200 * MIB)
-    shared.write(b"x" * (200 * MIB - 1))
+    for _ in range(199):
+        shared.write(b"x" * MIB)
     time.sleep(HOUR)
 
 

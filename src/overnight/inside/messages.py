@@ -73,7 +73,7 @@ class Raised(_Message, frozen=True):
         retried: whether another attempt is worth it, by the task's `retry_on`.
         after: seconds until another attempt, where the task said so itself.
         snooze: seconds until the next start, where the task asked for that and did not fail.
-        memory: it ran out of memory.
+        memory: it ran out of memory; `peak`, the most that its process had, in bytes.
         stopped: the exception is our own stop, and this is its reason.
     """
 
@@ -85,6 +85,7 @@ class Raised(_Message, frozen=True):
     after: float | None = None
     snooze: float | None = None
     memory: bool = False
+    peak: int = 0
     stopped: str | None = None
 
 

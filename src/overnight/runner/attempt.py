@@ -26,30 +26,23 @@ from overnight.inside.messages import (
     Save,
     Saved,
     Start,
-    Stop,
     Stopping,
     decode_up,
 )
 from overnight.jobs import Claim
 from overnight.outcome import Outcome
 from overnight.progress import Meter, Progress
+from overnight.runner.birth import CUT_OFF
 from overnight.runner.frames import FrameReader, NoFrame
 from overnight.runner.nursery import Child
 from overnight.runner.output import Stream
-from overnight.runner.processes import send_signal
-from overnight.runner.reaping import kill_tree
 from overnight.runner.sampling import Sampler
+from overnight.runner.stopping import Ending
 from overnight.runner.verdict import Seen, verdict
 from overnight.store.logs import Line
 
-#: Between asking a function to stop and telling it by a signal.
-_ASKING = 0.5
-
 #: A child leaves at once when it has said its last word; what is left of it after so long is killed.
 _LEAVING = 2.0
-
-#: A job that grows past its memory limit is not given longer than this.
-_MEMORY_GRACE = 2.0
 
 #: After the processes are dead, their pipes are read for this long at most.
 _LAST_READ = 1.0
@@ -102,9 +95,8 @@ class Attempt:
         self._meter = Meter()
         self._last: Returned | Raised | None = None
         self._nonsense: str | None = None
-        self._stop: str | None = None
-        self._stopped_by: str | None = None
-        self._stopping: asyncio.Task[None] | None = None
+        self._is_cut_off = False
+        self._ending = Ending(child, claim.options.grace)
         self._began = time.monotonic()
         self._timers: list[asyncio.TimerHandle] = []
 
@@ -136,8 +128,7 @@ class Attempt:
         await self.child.ended.wait()
         for timer in self._timers:
             timer.cancel()
-        if self._stopping is not None:
-            await self._stopping
+        await self._ending.finish()
         await bury_orphans()  # before the last read: what they hold open would never end
         await self._read_to_the_end()
         for descriptor in (self._wire, self.child.out, self.child.err):
@@ -151,11 +142,12 @@ class Attempt:
                 options=self.claim.options,
                 last=self._last,
                 code=child.code,
-                stop=self._stop,
-                stopped_by=self._stopped_by,
+                stop=self._ending.why,
+                stopped_by=self._ending.by,
                 guard_killed=guard_killed and child.code == -signal.SIGKILL,
                 zygote_died=child.zygote_died or not self.is_ready,
-                nonsense=self._nonsense,
+                nonsense=self._nonsense or self._half_a_message(),
+                cut_off=self._is_cut_off or child.code == CUT_OFF,
                 peak=self.sampler.peak,
                 took=time.monotonic() - self._began,
             )
@@ -173,57 +165,13 @@ class Attempt:
             if self.sampler.is_over:
                 self.stop("memory")
 
-    # -- stopping ------------------------------------------------------------------------------------
-
     def stop(self, why: str) -> None:
-        """End the attempt: ask, then tell, then kill; a hand-over only asks.
-
-        A second reason changes nothing, unless the first was only a hand-over.
-        """
-        if self.child.ended.is_set() or self._stop not in (None, "handover") or why == self._stop:
-            return
-        self._stop = why
-        self.child.send(Stop(why))
-        if why != "handover":
-            self._stopping = asyncio.ensure_future(self._insist(why))
+        """End the attempt: ask, then tell, then kill; a hand-over only asks."""
+        self._ending.begin(why)
 
     async def kill(self) -> None:
         """End the attempt at once."""
-        if not self.child.ended.is_set():
-            self._stopped_by = "killed"
-            await kill_tree(self.child.pid)
-
-    def _bury(self) -> None:
-        """End a process that is still there though it has said its last word."""
-        if self._stopping is None:
-            self._stopping = asyncio.ensure_future(kill_tree(self.child.pid))
-
-    async def _insist(self, why: str) -> None:
-        grace = self.claim.options.grace
-        if why == "memory":
-            grace = min(grace, _MEMORY_GRACE)
-        asking = min(_ASKING, grace / 2)
-        if await self._has_ended(asking):
-            return
-        if self._stopped_by is None:
-            self._stopped_by = "terminated"
-            send_signal(self.child.pid, signal.SIGTERM)
-        if await self._has_ended(grace / 2 - asking):
-            return
-        # Late in the grace once more: a bare `except` may have swallowed the first.
-        send_signal(self.child.pid, signal.SIGTERM)
-        if await self._has_ended(grace / 2):
-            return
-        if self._last is None:
-            self._stopped_by = "killed"
-        await kill_tree(self.child.pid)
-
-    async def _has_ended(self, within: float) -> bool:
-        try:
-            await asyncio.wait_for(self.child.ended.wait(), max(within, 0))
-        except TimeoutError:
-            return False
-        return True
+        await self._ending.kill()
 
     def _set_timers(self) -> None:
         options = self.claim.options
@@ -241,17 +189,33 @@ class Attempt:
             self._loop.add_reader(stream.descriptor, self._read_stream, stream)
 
     def _hear(self) -> None:
+        nonsense = None
         try:
-            messages = [decode_up(payload) for payload in self._reader.read()]
-        except (NoFrame, msgspec.DecodeError) as nonsense:
-            self._nonsense = str(nonsense)
+            payloads = self._reader.read()
+        except NoFrame as error:
+            payloads, nonsense = error.before, str(error)
+        try:
+            for payload in payloads:
+                self._obey(decode_up(payload))
+        except msgspec.DecodeError as error:
+            nonsense = str(error)
+        if nonsense is not None:
+            self._nonsense = nonsense
+            self._ending.bury()
+        elif self._reader.is_ended and self._last is None:
+            self._timers.append(self._loop.call_later(_LEAVING, self._be_cut_off))
+        if nonsense is not None or self._reader.is_ended:
             self._loop.remove_reader(self._wire)
-            self._stopping = asyncio.ensure_future(kill_tree(self.child.pid))
-            return
-        for message in messages:
-            self._obey(message)
-        if self._reader.is_ended:
-            self._loop.remove_reader(self._wire)
+
+    def _be_cut_off(self) -> None:
+        """End a process that has closed its line and lives on: nobody would ever hear what it comes to."""
+        self._is_cut_off = True
+        self._ending.bury()
+
+    def _half_a_message(self) -> str | None:
+        """Say what is wrong with the end of the line, unless a signal has cut it."""
+        is_cut = self._reader.is_cut and self.child.code is not None and self.child.code >= 0
+        return "half a message" if is_cut else None
 
     def _obey(self, message: Any) -> None:
         match message:
@@ -263,10 +227,11 @@ class Attempt:
             case Save(n, data):
                 self._save(n, data)
             case Stopping(how):
-                self._stopped_by = how
+                self._ending.by = how
             case Returned() | Raised():
                 self._last = message
-                self._timers.append(self._loop.call_later(_LEAVING, self._bury))
+                self._ending.is_answered = True
+                self._timers.append(self._loop.call_later(_LEAVING, self._ending.bury))
                 self._on_last_word()
             case Ready():
                 self.is_ready = True
@@ -286,7 +251,7 @@ class Attempt:
             if error is None:
                 self._loop.call_soon_threadsafe(self.child.send, Saved(n))
             elif isinstance(error, Fenced):
-                self._loop.call_soon_threadsafe(self._be_fenced)
+                self._loop.call_soon_threadsafe(self._ending.kill_soon, "fenced")
             elif not isinstance(error, StoreError):
                 raise error  # a store that is full or busy only leaves the older save standing
 
@@ -295,10 +260,6 @@ class Attempt:
     def _write(self, lines: Sequence[Line]) -> None:
         self.has_spoken = True
         self._write_lines(lines)
-
-    def _be_fenced(self) -> None:
-        self._stop = self._stop or "fenced"
-        self._stopping = asyncio.ensure_future(self.kill())
 
     def _read_stream(self, stream: Stream) -> None:
         lines = stream.read(at=self._now())

@@ -7,6 +7,9 @@ from typing import Any
 
 import msgspec
 
+#: The exit code of a child that could not say its last word, since its line to the worker was closed in it.
+CUT_OFF = 122
+
 
 class _Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """A message: a short array that begins with its own name."""

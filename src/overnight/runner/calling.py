@@ -43,6 +43,8 @@ def call(task: Task[..., Any, Any], start: Start, options: Options, inside: Insi
         if isinstance(error, MemoryError) and options.memory is not None:
             limits.lift_memory_limit()
         told = tell(error, options)
+        if told.memory:
+            told = msgspec.structs.replace(told, peak=limits.peak_memory())
         _save_position(inside)
         # An exception that a stop caused on its way out, in some `finally`, is the stop's doing.
         return msgspec.structs.replace(told, stopped=told.stopped or stop.raised)

@@ -26,6 +26,7 @@ from overnight.inside.link import Link
 from overnight.inside.messages import Ready, Start
 from overnight.options import Options
 from overnight.runner import limits
+from overnight.runner.birth import CUT_OFF
 from overnight.runner.calling import call
 from overnight.runner.frames import Wire
 from overnight.runner.processes import adopt_orphans, die_with_parent, find_mark, overwrite_mark
@@ -181,7 +182,10 @@ def _run(start: Start, source: Source, wire: Wire, failure: SourceBroken | None)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):  # as in _leave
             stream.flush()
-    link.close(last)
+    try:
+        link.close(last)
+    except OSError:  # somebody has closed it under us; the exit code is all that can be said
+        _leave(CUT_OFF)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

@@ -24,7 +24,14 @@ _DESCRIPTORS_AT_ONCE = 3
 
 
 class NoFrame(Exception):
-    """What came is no frame: the other side is not one of ours, or has lost its mind."""
+    """What came is no frame: the other side is not one of ours, or has lost its mind.
+
+    `before` are the payloads that came ahead of it.
+    """
+
+    def __init__(self, message: str, before: list[bytes]) -> None:
+        super().__init__(message)
+        self.before = before
 
 
 def frame(payload: bytes) -> bytes:
@@ -40,6 +47,11 @@ class FrameReader:
         self._buffer = bytearray()
         self.descriptors: deque[list[int]] = deque()
         self.is_ended = False
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the other side has closed in the middle of a frame."""
+        return self.is_ended and bool(self._buffer)
 
     def read(self) -> list[bytes]:
         """Return the payloads that are complete; `is_ended` is set when the other side has closed.
@@ -74,12 +86,12 @@ class FrameReader:
             return []
         buffer = self._buffer
         buffer += data
-        payloads = []
+        payloads: list[bytes] = []
         at = 0
         while len(buffer) - at >= 4:
             (length,) = _LENGTH.unpack_from(buffer, at)
             if length > LONGEST:
-                raise NoFrame(f"a frame of {length} bytes")
+                raise NoFrame(f"a frame of {length} bytes", payloads)
             if len(buffer) - at - 4 < length:
                 break
             payloads.append(bytes(buffer[at + 4 : at + 4 + length]))

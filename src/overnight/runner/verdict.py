@@ -41,6 +41,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         guard_killed: the guard killed, because the lease had run out.
         zygote_died: the child ended together with its zygote.
         nonsense: what it sent that was no message.
+        cut_off: it has closed its line to the worker.
         peak: the most memory that was seen in use, in bytes.
         took: how long the attempt ran, in seconds.
     """
@@ -53,6 +54,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     guard_killed: bool = False
     zygote_died: bool = False
     nonsense: str | None = None
+    cut_off: bool = False
     peak: int = 0
     took: float = 0.0
 
@@ -79,9 +81,9 @@ def _after_raise(seen: Seen, last: Raised) -> Outcome:
     if last.snooze is not None:
         return Snoozed(last.snooze)
     if last.memory:
-        return OutOfMemory(
-            _error("OutOfMemory", _memory_words(seen, "its allocation failed"), last, _memory(seen))
-        )
+        seen = msgspec.structs.replace(seen, peak=max(seen.peak, last.peak))
+        words = _memory_words(seen, "its allocation failed")
+        return OutOfMemory(_error("OutOfMemory", words, last, _memory(seen)))
     return Failed(_error("Failed", last.message, last), last.retried, last.after)
 
 
@@ -96,6 +98,10 @@ def _after_silence(seen: Seen) -> Outcome:
     if seen.nonsense is not None:
         message = f"the process of the attempt spoke nonsense: {seen.nonsense}"
         hint = "does the task write into descriptors that it did not open?"
+        return Crashed(_error("Crashed", message, hint=hint))
+    if seen.cut_off:
+        message = "the process of the attempt closed its line to the worker"
+        hint = "does the task close descriptors that it did not open, as a daemon does at its start?"
         return Crashed(_error("Crashed", message, hint=hint))
     if _was_killed_for_memory(seen):
         detail = {**_memory(seen), "certainty": "probable"}

@@ -1,0 +1,54 @@
+"""Whatever an attempt leaves behind or breaks, its worker goes on, and nothing of it stays."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from overnight.jobs import State
+from tests.runner import ending_tasks as tasks
+from tests.runner.conftest import Bench, are_gone, pids_in
+
+
+def test_threads_and_hooks_that_were_left_keep_nobody(bench: Bench, tmp_path: Path) -> None:
+    began = time.monotonic()
+    job = bench.run(tasks.leave_threads_and_hooks, tmp_path / "ledger")
+    assert time.monotonic() - began < 2, "the grace is one second"
+    assert (job.state, job.result) == (State.SUCCEEDED, "kept")
+    assert are_gone(pids_in(tmp_path / "ledger"))
+
+
+def test_processes_that_were_left_are_ended(bench: Bench, tmp_path: Path) -> None:
+    job = bench.run(tasks.leave_processes, tmp_path / "ledger", 50)
+    assert (job.state, job.result) == (State.SUCCEEDED, "kept")
+    assert are_gone(pids_in(tmp_path / "ledger", 50))
+    assert bench.left_of(job) == []
+
+
+def test_whoever_writes_into_our_socket_has_crashed(bench: Bench) -> None:
+    began = time.monotonic()
+    job = bench.run(tasks.write_into_our_socket)
+    assert (job.state, job.error.kind) == (State.FAILED, "Crashed")
+    assert "spoke nonsense" in job.error.message
+    assert "descriptors that it did not open" in job.error.hint
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("then", ["return", "report", "open", "sleep"])
+def test_whoever_closes_all_descriptors_has_crashed(bench: Bench, then: str) -> None:
+    began = time.monotonic()
+    job = bench.run(tasks.close_all_descriptors, then)
+    assert (job.state, job.error.kind) == (State.FAILED, "Crashed")
+    assert "closed" in job.error.message
+    assert "descriptors" in job.error.hint
+    assert time.monotonic() - began < 3
+
+
+def test_slots_are_free_again(bench: Bench) -> None:
+    began = time.monotonic()
+    handles = [bench.submit(tasks.give, number) for number in range(8)]
+    assert [bench.ended(handle).result for handle in handles] == list(range(8))
+    assert time.monotonic() - began < 3
+    bench.works_on()
