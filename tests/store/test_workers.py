@@ -9,7 +9,7 @@ from overnight.clock import SetClock
 from overnight.outcome import Interrupted
 from overnight.store import Store, jobs, reading, workers
 from overnight.store.workers import Served
-from tests.store.given import SOURCE, TASK, claim, register, running, submit, succeeded
+from tests.store.given import SOURCE, TASK, ask, claim, register, running, submit, succeeded
 
 
 def test_a_row_comes_back_as_it_was_written(store: Store, clock: SetClock) -> None:
@@ -108,6 +108,39 @@ def test_a_worker_stays_while_a_job_that_it_serves_runs_elsewhere(store: Store) 
     claim(store, "w2")
     store.write(jobs.settle, claimed.job, 2, succeeded())
     assert store.write(workers.leave_if_idle, "w1")
+
+
+def test_a_worker_that_serves_all_files_stays_for_every_job_of_its_queues(store: Store) -> None:
+    register(store, queues=("default",), all_files=True)
+    elsewhere = submit(store, source="/home/ada/other.py")
+    assert store.read(reading.is_served, "/home/ada/other.py")
+    assert store.read(reading.find, elsewhere, with_payload=True).unserved == "its worker is importing it"
+    assert not leaves(store)
+    store.write(jobs.cancel, elsewhere)
+    submit(store, queue="gpu")
+    assert leaves(store)
+
+
+# -- leases that ran out -----------------------------------------------------------------------------
+
+
+def test_a_worker_whose_lease_was_voided_can_neither_claim_nor_beat(store: Store) -> None:
+    claimed = running(store)
+    [row] = store.read(workers.all_workers)
+    assert store.write(workers.condemn, row)
+    submit(store)
+    assert store.write(jobs.claim, ask()) == []
+    assert not store.write(workers.beat, "w1", lease_until=9e9).is_known
+    assert store.read(workers.running_of, "w1") == [(claimed.job, 1)], "by its row it is still rescued"
+    assert not store.write(workers.condemn, row), "somebody else did"
+
+
+def test_a_lease_that_was_renewed_meanwhile_is_not_voided(store: Store, clock: SetClock) -> None:
+    register(store)
+    [row] = store.read(workers.all_workers)
+    store.write(workers.beat, "w1", lease_until=clock.steady() + 60)
+    assert not store.write(workers.condemn, row)
+    assert store.write(workers.beat, "w1", lease_until=clock.steady() + 60).is_known
 
 
 # -- locks -------------------------------------------------------------------------------------------

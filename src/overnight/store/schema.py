@@ -168,6 +168,7 @@ worker = Table(
     Column("started_at", Double, nullable=False),
     Column("queues", Text),  # JSON list; null for all
     Column("sources", Text, nullable=False),
+    Column("all_files", Integer, nullable=False),
     Column("slots", Integer, nullable=False),
     Column("memory_budget", BigInteger, nullable=False),
     Column("beat_at", Double, nullable=False),  # steady

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from overnight.jobs import Job
 from overnight.store.transaction import Transaction
-from overnight.store.workers import IMPORTING, WorkerRow, all_workers
+from overnight.store.workers import IMPORTING, Served, WorkerRow, all_workers
 from overnight.units import format_size
 
 
@@ -28,7 +28,7 @@ def is_served(tx: Transaction, source: str, *, queue: str | None = None) -> bool
         source: the key of the source.
         queue: a queue that the worker must serve, too.
     """
-    return any(source in row.sources and (queue is None or row.has_queue(queue)) for row in alive(tx))
+    return any(row.looks_after(source) and (queue is None or row.has_queue(queue)) for row in alive(tx))
 
 
 def why_unserved(job: Job, workers: Sequence[WorkerRow]) -> str | None:
@@ -38,7 +38,7 @@ def why_unserved(job: Job, workers: Sequence[WorkerRow]) -> str | None:
         job: a job that waits.
         workers: those that are alive.
     """
-    knowing = [row for row in workers if job.source in row.sources]
+    knowing = [row for row in workers if row.looks_after(job.source)]
     if not knowing:
         return f"no worker serves it; start one: {_command(job.source)}"
     in_queue = [row for row in knowing if row.has_queue(job.options.queue)]
@@ -47,12 +47,13 @@ def why_unserved(job: Job, workers: Sequence[WorkerRow]) -> str | None:
             f"no worker serves the queue {job.options.queue!r}; start one: "
             f"{_command(job.source)} --queue {shlex.quote(job.options.queue)}"
         )
-    working = [row for row in in_queue if row.sources[job.source].broken is None]
+    broken = {row.id: _served(row, job.source).broken for row in in_queue}
+    working = [row for row in in_queue if broken[row.id] is None]
     if not working:
-        if any(row.sources[job.source].broken == IMPORTING for row in in_queue):
+        if IMPORTING in broken.values():
             return "its worker is importing it"
-        return f"its source cannot be used: {_last_line(in_queue[0].sources[job.source].broken or '')}"
-    having = [row for row in working if job.task in row.sources[job.source].tasks]
+        return f"its source cannot be used: {_last_line(broken[in_queue[0].id] or '')}"
+    having = [row for row in working if job.task in _served(row, job.source).tasks]
     if not having:
         return f"{_file(job.source)} has no task {job.task!r} any more"
     budget = max(row.memory_budget for row in having)
@@ -62,6 +63,11 @@ def why_unserved(job: Job, workers: Sequence[WorkerRow]) -> str | None:
             f"has more than {format_size(budget)} to give"
         )
     return None
+
+
+def _served(row: WorkerRow, source: str) -> Served:
+    """Return what a worker says of a source; one that serves all files imports it when it hears of it."""
+    return row.sources.get(source) or Served(broken=IMPORTING)
 
 
 def _command(source: str) -> str:

@@ -21,6 +21,9 @@ from overnight.store.writer import urgent
 #: What a worker says of a source that it will serve in a moment.
 IMPORTING = "it is being imported"
 
+#: Stands for the boot of a worker whose lease was voided: no steady time means anything in it.
+CONDEMNED = "none"
+
 
 class Served(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a worker says of one of its sources.
@@ -43,6 +46,7 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
         id: new at every start.
         queues: which queues it serves; None for all.
         sources: what it serves, by the key of the source.
+        all_files: it serves every source that a job waits for, as soon as it has heard of it.
         boot: the boot that `beat_at` and `lease_until` belong to; these are steady times in seconds.
         leaving: it takes no more work.
     """
@@ -59,6 +63,7 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
     lease_until: float
     beat_at: float = 0.0
     leaving: bool = False
+    all_files: bool = False
 
     def is_alive(self, *, boot: str, steady: float) -> bool:
         """Whether its lease holds."""
@@ -67,6 +72,10 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
     def has_queue(self, queue: str) -> bool:
         """Whether it serves this queue."""
         return self.queues is None or queue in self.queues
+
+    def looks_after(self, source: str) -> bool:
+        """Whether it serves this source, or would if it could."""
+        return self.all_files or source in self.sources
 
 
 class Orders(msgspec.Struct, frozen=True):
@@ -92,8 +101,16 @@ _BEAT: dict[str, Any] = {
     "leaving": bindparam("leaves"),
 }
 _is_it = worker.c.id == bindparam("worker")
-_BEAT_ONLY = Statement(update(worker).where(_is_it).values(_BEAT))
-_BEAT_AND_TELL = Statement(update(worker).where(_is_it).values({**_BEAT, "sources": bindparam("told")}))
+_is_of_boot = worker.c.boot == bindparam("of_boot")
+_BEAT_ONLY = Statement(update(worker).where(_is_it, _is_of_boot).values(_BEAT))
+_BEAT_AND_TELL = Statement(
+    update(worker).where(_is_it, _is_of_boot).values({**_BEAT, "sources": bindparam("told")})
+)
+_CONDEMN = Statement(
+    update(worker)
+    .where(_is_it, _is_of_boot, worker.c.lease_until == bindparam("until"))
+    .values(boot=bindparam("never"))
+)
 _runs_nothing = ~exists().where(is_running, job.c.worker == bindparam("worker"))
 _LEAVE = Statement(delete(worker).where(_is_it, _runs_nothing))
 _HAS_LEASE = Statement(
@@ -126,6 +143,7 @@ def register(tx: Transaction, row: WorkerRow) -> None:
             "started_at": row.started_at,
             "queues": None if row.queues is None else to_json(row.queues),
             "sources": _sources_to_json(row.sources),
+            "all_files": int(row.all_files),
             "slots": row.slots,
             "memory_budget": row.memory_budget,
             "beat_at": tx.steady,
@@ -153,7 +171,13 @@ def beat(
         sources: what it serves, if that has changed.
         leaving: it takes no more work.
     """
-    params = {"worker": worker_id, "now": tx.steady, "until": lease_until, "leaves": int(leaving)}
+    params = {
+        "worker": worker_id,
+        "of_boot": tx.boot,
+        "now": tx.steady,
+        "until": lease_until,
+        "leaves": int(leaving),
+    }
     if sources is None:
         known = tx.run(_BEAT_ONLY, params)
     else:
@@ -172,9 +196,23 @@ def running_of(tx: Transaction, worker_id: str) -> list[tuple[str, int]]:
 
 
 @urgent
-def leave(tx: Transaction, worker_id: str) -> None:
-    """Take a worker's row away, if nothing runs on it: by its row it is found when it has to be rescued."""
-    tx.run(_LEAVE, {"worker": worker_id})
+def leave(tx: Transaction, worker_id: str) -> bool:
+    """Take a worker's row away, if nothing runs on it; say whether it is gone by that.
+
+    By its row it is found when it has to be rescued.
+    """
+    return tx.run(_LEAVE, {"worker": worker_id}) > 0
+
+
+@urgent
+def condemn(tx: Transaction, row: WorkerRow) -> bool:
+    """Void the lease of a worker that has not renewed it; False if it has, meanwhile.
+
+    From now on it cannot claim, and learns from its next beat that it is not known any more: what it runs
+    may be ended and taken back without its waking up in between.
+    """
+    seen = {"worker": row.id, "of_boot": tx.boot, "until": row.lease_until, "never": CONDEMNED}
+    return tx.run(_CONDEMN, seen) > 0
 
 
 def has_lease(tx: Transaction, worker_id: str) -> bool:
@@ -203,6 +241,7 @@ def _row(row: Row) -> WorkerRow:
             "queues": None if queues is None else tuple(from_json(queues)),
             "sources": _sources_decoder.decode(values["sources"]),
             "leaving": bool(values["leaving"]),
+            "all_files": bool(values["all_files"]),
         }
     )
 
@@ -214,7 +253,7 @@ _RUNNING = Statement(select(job.c.source, job.c.queue).where(is_running))
 
 @urgent
 def leave_if_idle(tx: Transaction, worker_id: str) -> bool:
-    """Take a worker's row away, unless a job of its sources waits or runs; say whether it has left.
+    """Take a worker's row away, unless a job that it serves waits or runs; say whether it has left.
 
     No submit can slip between: who submits after this transaction finds no worker and starts another.
     """
@@ -222,18 +261,19 @@ def leave_if_idle(tx: Transaction, worker_id: str) -> bool:
     if row is None:
         return True
     it = _row(row)
-    if any(_waits_for(it, lane) for lane in waiting(tx, it.sources)):
+    if any(_waits_for(it, lane) for lane in waiting(tx, None if it.all_files else it.sources)):
         return False
-    if any(source in it.sources and it.has_queue(queue) for source, queue in tx.rows(_RUNNING)):
+    if any(it.looks_after(source) and it.has_queue(queue) for source, queue in tx.rows(_RUNNING)):
         return False
     leave(tx, worker_id)
     return True
 
 
 def _waits_for(it: WorkerRow, lane: Lane) -> bool:
-    served = it.sources[lane.source]
+    served = it.sources.get(lane.source)
     # What is broken now may be repaired by the next edit; a task that is not there is not waited for.
-    return it.has_queue(lane.queue) and (served.broken is not None or lane.task in served.tasks)
+    can_be = served is None or served.broken is not None or lane.task in served.tasks
+    return can_be and it.has_queue(lane.queue)
 
 
 # -- locks -------------------------------------------------------------------------------------------

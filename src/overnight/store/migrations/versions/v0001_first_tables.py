@@ -90,6 +90,7 @@ def upgrade() -> None:
         sa.Column("started_at", sa.Double(), nullable=False),
         sa.Column("queues", sa.Text()),
         sa.Column("sources", sa.Text(), nullable=False),
+        sa.Column("all_files", sa.Integer(), nullable=False),
         sa.Column("slots", sa.Integer(), nullable=False),
         sa.Column("memory_budget", sa.BigInteger(), nullable=False),
         sa.Column("beat_at", sa.Double(), nullable=False),
