@@ -11,7 +11,6 @@ import os
 import random
 import re
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -569,7 +568,7 @@ def leave_processes(ledger: Path, count: int) -> str:
 
 @task(at_most_once=True)
 def write_into_our_socket() -> None:
-    for number in range(3, 100):
+    for number in range(3, 1000):
         try:
             if stat.S_ISSOCK(os.fstat(number).st_mode):
                 os.write(number, b"GET / HTTP/1.1\r\n\r\n")
@@ -578,15 +577,30 @@ def write_into_our_socket() -> None:
     time.sleep(HOUR)
 
 
+@task(at_most_once=True)
+def write_files_as_a_daemon(folder: Path) -> None:
+    """Close all descriptors, open files in their place, and go on as if nothing had been."""
+    job.log.info("the line is in use")
+    os.closerange(3, 1000)
+    files = [(folder / str(number)).open("w") for number in range(20)]
+    for _ in range(3):
+        try:
+            job.progress(1, 2)
+            job.log.info("said")
+        except OSError as error:
+            print(type(error).__name__)
+        time.sleep(0.15)
+    for file in files:
+        file.write("mine\n")
+        file.close()
+
+
 @task(at_most_once=True, grace="1s")
 def close_all_descriptors(then: str) -> str:
     """Do as a daemon does at its start."""
     os.closerange(3, 1000)
     if then == "report":
         job.progress(1, 2)
-    elif then == "open":
-        with socket.socket(), open("/dev/null"):  # noqa: PTH123 -- descriptors get our numbers
-            job.log.info("said")
     elif then == "sleep":
         time.sleep(HOUR)
     return "returned"

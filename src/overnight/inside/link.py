@@ -7,11 +7,12 @@ a `SimpleQueue` never (0 of 400).
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
@@ -24,6 +25,24 @@ from overnight.inside.stopping import StopSign
 _REPORT_EVERY = 0.1
 
 ProgressReader = Callable[[], tuple[float | None, float | None, str | None] | None]
+
+
+#: Descriptors of ours have numbers from here on.
+_FIRST_NUMBER = 800
+
+
+def move_away(descriptor: int) -> int:
+    """Give a descriptor a number that no file will get, and return it.
+
+    A task that closes all descriptors, as a daemon does, closes ours. The files that it then opens get the
+    lowest numbers: ours must not be among them, or we would write into its files.
+    """
+    try:
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_NUMBER)
+    except OSError:  # fewer are allowed here
+        return descriptor
+    os.close(descriptor)
+    return moved
 
 
 class Transport(Protocol):
@@ -55,7 +74,7 @@ class Link:
         self._transport = transport
         self._queue: SimpleQueue[Any] = SimpleQueue()
         self._saves: SimpleQueue[Save] = SimpleQueue()
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wake = move_away(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._ringing = threading.RLock()  # a signal's handler may ring while its own thread does
@@ -152,7 +171,10 @@ class Link:
         # next. (`with` on a lock is safe from a signal's exception, unlike what is built of locks in Python.)
         with self._ringing:
             if self._can_ring:
-                os.eventfd_write(self._wake, 1)
+                try:
+                    os.eventfd_write(self._wake, 1)
+                except OSError:  # the function has closed it, as all descriptors; the worker will say so
+                    self._can_ring, self._gone = False, True
 
     def _start(self) -> None:
         if self._thread is not None or self._closing:
@@ -172,8 +194,10 @@ class Link:
         if wire is not None:
             poll.register(wire, select.POLLIN | select.POLLHUP)
         while not self._closing and not self._gone:
-            for descriptor, _ in poll.poll(self._timeout()):
-                if descriptor == self._wake:
+            for descriptor, event in poll.poll(self._timeout()):
+                if event & select.POLLNVAL:
+                    self._gone = True
+                elif descriptor == self._wake:
                     os.eventfd_read(self._wake)
                 else:
                     self._hear()
@@ -198,7 +222,11 @@ class Link:
         messages = self._transport.receive()
         if messages is None:
             self._gone = True
-            return
+        else:
+            self.obey(messages)
+
+    def obey(self, messages: Sequence[Any]) -> None:
+        """Do what messages from the worker say."""
         for message in messages:
             match message:
                 case Stop(why):

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -22,7 +23,7 @@ from overnight.errors import BadTask, NotFound, SourceBroken
 from overnight.inside import context
 from overnight.inside import logging as job_logging
 from overnight.inside.context import Inside
-from overnight.inside.link import Link
+from overnight.inside.link import Link, move_away
 from overnight.inside.messages import Ready, Start
 from overnight.options import Options
 from overnight.runner import limits
@@ -124,7 +125,8 @@ def live(descriptors: list[int], source: Source, parent: int, *, is_fresh: bool 
         wire.send(Ready())
         messages = wire.receive()
         if messages:
-            _run(messages[0], source, wire, failure)
+            start, *others = messages
+            _run(start, others, source, wire, failure)
             code = 0
     except BaseException:
         # Nothing of the function's reaches this place: it is our own defect, and belongs in the job's log.
@@ -139,7 +141,7 @@ def _take_over(descriptors: list[int]) -> socket.socket:
     os.dup2(err, 2)
     os.close(out)
     os.close(err)
-    return socket.socket(fileno=wire)
+    return socket.socket(fileno=move_away(wire))
 
 
 def _import(source: Source) -> SourceBroken | None:
@@ -159,7 +161,9 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _run(start: Start, source: Source, wire: Wire, failure: SourceBroken | None) -> None:
+def _run(
+    start: Start, others: Sequence[Any], source: Source, wire: Wire, failure: SourceBroken | None
+) -> None:
     overwrite_mark(start.mark)
     limits.reseed()
     options = _read_options.decode(start.options)
@@ -167,6 +171,7 @@ def _run(start: Start, source: Source, wire: Wire, failure: SourceBroken | None)
     inside = Inside.of(start, options.owner, link)
     context.enter_process(inside)
     _prepared.link = link
+    link.obey(others)  # a stop may have come right behind the start
     try:
         if failure is not None:
             raise failure
