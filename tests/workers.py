@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
+import psutil
+
 from overnight.app import App
 from overnight.runner.processes import children_of, descendants_of, marked
 from overnight.settings import load_settings
@@ -74,6 +76,19 @@ class RunningWorker:
             raise
         if error is not None:
             print(self.log.read_text(errors="replace")[-4000:])
+
+
+def one(worker: RunningWorker, kind: str) -> int:
+    """The one process of this kind that a worker has: "guard", "zygote" or "child"."""
+    return until(lambda: worker.children()[kind], within=10, what=f"a {kind}")[0]
+
+
+def is_dead(pid: int) -> bool:
+    """Whether a process is gone, or as good as: where nobody reaps orphans its number stays."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def command_of(pid: int) -> str:

@@ -63,16 +63,24 @@ def rescue(store: Store, *, except_worker: str | None = None) -> int:
 
 
 def _why_dead(store: Store, row: WorkerRow) -> str | None:
+    """Say why the jobs of a worker may be taken back, when nothing of them is left; None if it lives."""
     if workers.is_lock_free(store.home, row.id):
-        killed = sweep(row.id)
-        if killed:
-            log.warning("ended %d programs that a dead worker's jobs had left", killed)
+        _end_programs(row.id)
         return "the worker died"
-    if row.boot != boot_id():
+    if row.boot not in (boot_id(), workers.CONDEMNED):
         return "the machine was restarted"
-    if store.clock.steady() > row.lease_until + SKEW:
+    if row.boot == workers.CONDEMNED or (
+        store.clock.steady() > row.lease_until + SKEW and store.write(workers.condemn, row)
+    ):
+        # Its guard should have killed its attempts. If that is frozen, too, nobody has.
+        _end_programs(f"{row.id}:")
         return "the worker lost its lease"
     return None
+
+
+def _end_programs(mark: str) -> None:
+    if killed := sweep(mark):
+        log.warning("ended %d processes that a worker's jobs had left", killed)
 
 
 def _take_back(store: Store, row: WorkerRow, why: str) -> int:
@@ -84,7 +92,7 @@ def _take_back(store: Store, row: WorkerRow, why: str) -> int:
         except Fenced:  # its own worker, or another rescuer, was faster: that settles it
             continue
         rescued += 1
-    store.write(workers.leave, row.id)
-    workers.remove_lock(store.home, row.id)
+    if store.write(workers.leave, row.id):
+        workers.remove_lock(store.home, row.id)
     log.warning("%s: took back %d jobs of worker %s", why, rescued, row.id)
     return rescued

@@ -6,24 +6,9 @@ import os
 import signal
 import time
 
-import psutil
-
 from tests.faults.places import Place
 from tests.waiting import until
-from tests.workers import RunningWorker
-
-
-def one(worker: RunningWorker, kind: str) -> int:
-    """The one process of this kind that a worker has."""
-    return until(lambda: worker.children()[kind], within=10, what=f"a {kind}")[0]
-
-
-def is_gone(pid: int) -> bool:
-    """Whether a process is dead; where nobody reaps orphans its number may still be there."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+from tests.workers import is_dead, one
 
 
 def test_a_killed_child_runs_again_within_a_second(place: Place) -> None:
@@ -46,14 +31,14 @@ def test_after_a_killed_worker_the_next_goes_on_within_two_seconds(place: Place)
     first = place.lived(job, 0.6)  # the guard has seen what it started
     programs = place.programs(job)
     assert len(programs) == 3
-    assert not any(map(is_gone, programs))
+    assert not any(map(is_dead, programs))
     old = place.app.workers()[0].id
     worker.process.kill()
     started = time.monotonic()
     with place.worker():
         second = place.started(job, 2)
         assert second.at - started <= 2.0
-        assert all(map(is_gone, [first.pid, *programs]))
+        assert all(map(is_dead, [first.pid, *programs]))
         assert old not in [row.id for row in place.app.workers()]
         assert not list(place.home.glob(f"workers/{old}*"))
         place.open_gate()
@@ -99,7 +84,7 @@ def test_guard_and_worker_killed_together_leave_nothing_that_the_next_would_not_
     worker.process.wait(5)
     with place.worker():
         place.started(job, 2)
-        assert all(map(is_gone, [first.pid, *place.programs(job)[:1]]))
+        assert all(map(is_dead, [first.pid, *place.programs(job)[:1]]))
         place.open_gate()
         assert job.result(10) == 2
     assert place.outcomes(job) == ["Lost", "Succeeded"]
