@@ -254,7 +254,6 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         input: the arguments as JSON bytes.
         saved: the saved state that an earlier attempt left, and `saved_n`, how many saves that were.
-        cancel_requested: somebody cancelled the job between claim and start.
     """
 
     job: str
@@ -268,7 +267,6 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     deadline_at: float | None = None
     saved: bytes | None = None
     saved_n: int = 0
-    cancel_requested: bool = False
 
 
 def iso_time(at: float | None) -> str | None:

@@ -76,11 +76,13 @@ class Interrupted(msgspec.Struct, frozen=True):
     """The attempt was ended to hand the job over; nothing is spent.
 
     Not `announced` where it was not the worker that ended it, but somebody's SIGTERM, or the death of its
-    zygote. A job may do that to itself, at every start, so it is borne for a while only.
+    zygote. A job may do that to itself, at every start, so it is borne for a while only. Not `was_started`
+    where its function was never called: then not even a job with one start has lost anything.
     """
 
     stopped_by: str = "asked"
     announced: bool = True
+    was_started: bool = True
 
 
 class Snoozed(msgspec.Struct, frozen=True):
@@ -201,7 +203,8 @@ def _again(
     """Put the job back in the queue, unless something says that it may not run again."""
     if job.cancel_requested_at is not None:
         return _end(State.CANCELLED, outcome, now, **spent)
-    if job.options.at_most_once:
+    was_started = outcome.was_started if isinstance(outcome, Interrupted) else True
+    if job.options.at_most_once and was_started:
         return _fail(outcome, now, Reason.AT_MOST_ONCE, spent)
     due_at = now + wait
     if job.deadline_at is not None and due_at >= job.deadline_at:
@@ -216,12 +219,16 @@ def _again(
 def _fail(outcome: Outcome, now: float, reason: Reason | None, spent: dict[str, Any]) -> Change:
     error = getattr(outcome, "error", None) or ErrorInfo(
         kind=name_of(outcome),
-        message="the attempt was interrupted and the job may not be started again",
+        message=_NO_MORE.get(reason, "the attempt was interrupted and the job may not be started again"),
         hint=_POISON_HINT if reason is Reason.POISON else None,
     )
     return _end(State.FAILED, outcome, now, reason=reason, error=error, **spent)
 
 
+_NO_MORE: dict[Reason | None, str] = {
+    Reason.DEADLINE: "the time for the whole job is over before it could be started again",
+    Reason.POISON: "its attempts were interrupted too often by others than their worker",
+}
 _POISON_HINT = "does the task signal its own process group, or end its parent?"
 
 

@@ -26,7 +26,6 @@ def test_a_claim_carries_all_that_an_attempt_needs(store: Store, clock: SetClock
     assert (claimed.task, claimed.source, claimed.input) == (TASK, SOURCE, b'{"folder":"/talks"}')
     assert (claimed.options.memory, claimed.deadline_at) == (GIB, clock.now() + 60)
     assert (claimed.started_at, claimed.saved, claimed.saved_n) == (clock.now(), None, 0)
-    assert not claimed.cancel_requested
 
 
 def test_a_claimed_job_runs_under_a_higher_fence_and_has_its_event_and_its_attempt(store: Store) -> None:

@@ -87,8 +87,6 @@ class Inline:
                 return
 
     def _run(self, claim: Claim) -> Outcome:
-        if claim.cancel_requested:
-            return Cancelled("asked")
         link = Link(_StoreLine(self._store, claim))
         directory = self._store.home / "jobs" / claim.job
         start = Start(

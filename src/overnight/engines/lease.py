@@ -12,6 +12,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from overnight.clock import boot_id
 from overnight.errors import StoreError
@@ -128,11 +129,13 @@ class Lease:
         slept, self._asleep = asleep - self._asleep, asleep
         if slept > _SHORTEST_SLEEP:
             log.info("the machine slept for %.0f s; nothing is lost by that", slept)
-            await asyncio.wrap_future(self._store.send(changing.note_sleep, self._worker, slept))
+            with suppress(StoreError):  # a note for people: a full disk has more urgent things to take
+                await asyncio.wrap_future(self._store.send(changing.note_sleep, self._worker, slept))
 
     def look_for_orders(self) -> None:
-        """Read at once whether somebody cancelled a job of ours."""
-        self._on_cancel(self._store.read(workers.cancels, self._worker))
+        """Read at once whether somebody cancelled a job of ours; if not now, the next beat brings it."""
+        with suppress(StoreError):
+            self._on_cancel(self._store.read(workers.cancels, self._worker))
 
     def tell_sources(self, sources: Mapping[str, Served]) -> None:
         """Have the worker's row say what is served now."""

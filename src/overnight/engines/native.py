@@ -10,8 +10,8 @@ import asyncio
 import logging
 import signal
 import uuid
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -24,9 +24,12 @@ from overnight.runner.processes import adopt_orphans
 from overnight.sources import Source
 from overnight.store import Store, jobs, reading, workers
 from overnight.store.lanes import Ask
+from overnight.store.transaction import Transaction
 from overnight.upkeep import Upkeep
 
 log = logging.getLogger("overnight.worker")
+
+T = TypeVar("T")
 
 #: Without a bell, the store is asked so often whether there is work.
 _POLL_EVERY = 1.0
@@ -67,6 +70,8 @@ class Worker:
         self._wake = asyncio.Event()
         self._left = asyncio.Event()
         self._is_leaving = False
+        self._is_told_to_leave = False
+        self._has_stopped_claiming = asyncio.Event()
         self._defect: BaseException | None = None
         self._duties: set[asyncio.Task[None]] = set()
         self._lock = workers.take_lock(store.home, self.id)
@@ -110,7 +115,7 @@ class Worker:
             await self._left.wait()
             if self._defect is not None:
                 raise self._defect
-            return not self._lease.is_lost
+            return not self._lease.is_lost or self._is_told_to_leave
         finally:
             await self._close()
 
@@ -119,19 +124,21 @@ class Worker:
         while True:
             self._served.look_for_changes()
             if self.options.all_files:
-                for key in self._store.read(reading.queued_files):
-                    await self._served.add(Source.parse(key))
+                keys: list[str] = self._read(reading.queued_files, default=[])
+                await asyncio.gather(*(self._served.add(Source.parse(key)) for key in keys))
             await asyncio.sleep(_POLL_EVERY)
 
     def leave(self) -> None:
         """Hand over what runs and leave; called again, leave at once."""
-        if self._is_leaving:
+        is_again, self._is_told_to_leave = self._is_told_to_leave, True
+        if is_again:
             self._start(self._running.kill())
-        else:
+        elif not self._is_leaving:
             self._is_leaving = True
             self._start(self._hand_over())
 
     async def _hand_over(self) -> None:
+        await self._stop_claiming()
         await self._lease.say_leaving()
         await self._running.hand_over(HANDOVER_LIMIT)
         await self._lease.end()
@@ -142,14 +149,23 @@ class Worker:
         self._is_leaving = True
         self._start(self._end())
 
+    async def _stop_claiming(self) -> None:
+        """Return when no claim is on its way any more: what it brings must be handed over, too."""
+        self._wake.set()
+        await self._has_stopped_claiming.wait()
+
     async def _end(self) -> None:
+        await self._stop_claiming()
         await self._running.kill()
         self._left.set()
 
     async def _close(self) -> None:
-        for duty in self._duties:
-            duty.cancel()
-        await asyncio.gather(*self._duties, return_exceptions=True)
+        self._is_leaving = True
+        while self._duties:
+            for duty in self._duties:
+                duty.cancel()
+            # Until all have gone: Python 3.11's `wait_for` swallows a cancel that comes with its answer.
+            await asyncio.wait(self._duties, timeout=0.1)
         self._loop.remove_reader(self._bell.fileno())
         self._bell.close()
         self._served.close()
@@ -188,15 +204,18 @@ class Worker:
 
     async def _claim(self) -> None:
         """Claim while there is room: on a bell, when a slot frees, when a job is due, and each second."""
-        while not self._is_leaving:
-            self._wake.clear()
-            while self._has_room() and await self._claim_some():
-                pass
-            try:
-                await asyncio.wait_for(self._wake.wait(), self._patience())
-            except TimeoutError:
-                if self._is_idle_for_long() and await self._leave_if_idle():
-                    return
+        try:
+            while not self._is_leaving:
+                self._wake.clear()
+                while self._has_room() and await self._claim_some():
+                    pass
+                try:
+                    await asyncio.wait_for(self._wake.wait(), self._patience())
+                except TimeoutError:
+                    if self._is_idle_for_long() and await self._leave_if_idle():
+                        return
+        finally:
+            self._has_stopped_claiming.set()
 
     def _has_room(self) -> bool:
         may_start = self._lease.holds() and self._guarding.stands.is_set()
@@ -228,10 +247,18 @@ class Worker:
         return bool(claims)
 
     def _patience(self) -> float:
-        due = self._store.read(reading.next_due)
+        due = self._read(reading.next_due, default=None)
         if due is None:
             return _POLL_EVERY
         return min(max(due - self._store.clock.now(), 0.001), _POLL_EVERY)
+
+    def _read(self, verb: Callable[[Transaction], T], *, default: T) -> T:
+        """Read from the store; a store that cannot be read now is asked again later."""
+        try:
+            return self._store.read(verb)
+        except StoreError as error:
+            log.warning("the store cannot be read: %s", error.message)
+            return default
 
     # -- leaving when idle ---------------------------------------------------------------------------
 

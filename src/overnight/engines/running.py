@@ -28,6 +28,9 @@ log = logging.getLogger("overnight.worker")
 #: A settle that the store cannot take is tried again after so long, in seconds, while the lease lasts.
 _SETTLE_AGAIN = 1.0
 
+#: A claim whose function was never called: not even a job with one start has lost anything.
+_NOT_STARTED = Interrupted("asked", was_started=False)
+
 #: Who waits for attempts to end looks so often, in seconds.
 _LOOK_EVERY = 0.02
 
@@ -121,21 +124,19 @@ class Running:
             self._on_room()
 
     async def _attempt(self, claim: Claim) -> tuple[Attempt | None, Outcome]:
-        if claim.cancel_requested:
-            return None, Cancelled("asked")
         zygote = await self._served.zygote_for(claim.source)
         if zygote is None or self._is_closing:
-            return None, Interrupted("asked")
+            return None, _NOT_STARTED
         child = await zygote.take(ahead=self.slots.free)
         if child.ended.is_set():
             zygote.bury(child)
-            return None, Interrupted("killed")
+            return None, _NOT_STARTED
         with self._guarding.guard(child.pid):
             if self._may_start(claim):
                 return await self._work(claim, zygote, child)
         zygote.dismiss(child)
         # Others may have taken it back by now; then this is refused.
-        return None, Cancelled("asked") if claim.job in self._cancelled else Interrupted("asked")
+        return None, Cancelled("asked") if claim.job in self._cancelled else _NOT_STARTED
 
     def _may_start(self, claim: Claim) -> bool:
         return claim.job not in self._cancelled and not self._is_closing and self._lease.holds()
@@ -184,6 +185,8 @@ class Running:
                 return
             except StoreError as error:
                 log.warning("job %s cannot be settled yet: %s", claim.job, error.message)
+                if not self._lease.holds():
+                    return  # others will take it back
                 await asyncio.sleep(_SETTLE_AGAIN)
 
     # -- while they run ------------------------------------------------------------------------------

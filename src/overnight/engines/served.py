@@ -184,6 +184,7 @@ class ServedSources:
             return
         served = ServedSource(source, worker=self._worker, lock=self._lock, on_change=self._on_change)
         self.sources[source.key] = served
+        self._on_change()
         await served.load()
 
     async def zygote_for(self, key: str) -> Zygote | None:
@@ -222,9 +223,9 @@ class ServedSources:
             served.close()
 
 
-def _stamp(path: str) -> tuple[int, int] | None:
+def _stamp(path: str) -> tuple[int, int]:
     try:
         found = Path(path).stat()
-    except OSError:  # deleted, or being replaced: changed, in any case
-        return None
+    except OSError:  # deleted, or being replaced; the same as `sources` has it
+        return 0, -1
     return found.st_mtime_ns, found.st_size

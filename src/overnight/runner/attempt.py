@@ -11,12 +11,10 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
 from typing import Any
 
 import msgspec
 
-from overnight.errors import Fenced, StoreError
 from overnight.inside.messages import (
     Logged,
     Progressed,
@@ -34,6 +32,7 @@ from overnight.outcome import Outcome
 from overnight.progress import Meter, Progress
 from overnight.runner.birth import CUT_OFF
 from overnight.runner.frames import FrameReader, NoFrame
+from overnight.runner.keeping import Keeping, SaveWriter
 from overnight.runner.nursery import Child
 from overnight.runner.output import Stream
 from overnight.runner.sampling import Sampler
@@ -47,7 +46,6 @@ _LEAVING = 2.0
 #: After the processes are dead, their pipes are read for this long at most.
 _LAST_READ = 1.0
 
-SaveWriter = Callable[[int, bytes], Future[None]]
 LineWriter = Callable[[Sequence[Line]], None]
 
 _encode_options = msgspec.json.Encoder().encode
@@ -84,7 +82,6 @@ class Attempt:
         self.is_ready = False
         self.sampler = Sampler(child.pid, claim.options.memory)
         self._directory = directory
-        self._write_save = write_save
         self._write_lines = write_lines
         self._on_last_word = on_last_word
         self._now = now
@@ -97,6 +94,11 @@ class Attempt:
         self._nonsense: str | None = None
         self._is_cut_off = False
         self._ending = Ending(child, claim.options.grace)
+        self._keeping = Keeping(
+            write_save,
+            on_saved=lambda n: child.send(Saved(n)),
+            on_fenced=lambda: self._ending.kill_soon("fenced"),
+        )
         self._began = time.monotonic()
         self._timers: list[asyncio.TimerHandle] = []
 
@@ -131,6 +133,7 @@ class Attempt:
         await self._ending.finish()
         await bury_orphans()  # before the last read: what they hold open would never end
         await self._read_to_the_end()
+        await self._keeping.finish()
         for descriptor in (self._wire, self.child.out, self.child.err):
             self._loop.remove_reader(descriptor)
 
@@ -225,7 +228,7 @@ class Attempt:
                 line = Line(at=at, stream=stream, text=text, level=level, logger=logger)
                 self._write([line])
             case Save(n, data):
-                self._save(n, data)
+                self._keeping.keep(n, data)
             case Stopping(how):
                 self._ending.by = how
             case Returned() | Raised():
@@ -244,18 +247,6 @@ class Attempt:
             done=said.done, total=said.total, message=said.message, rate=rate, basis=basis
         )
         self.is_fresh = True
-
-    def _save(self, n: int, data: bytes) -> None:
-        def answer(written: Future[None]) -> None:
-            error = written.exception()
-            if error is None:
-                self._loop.call_soon_threadsafe(self.child.send, Saved(n))
-            elif isinstance(error, Fenced):
-                self._loop.call_soon_threadsafe(self._ending.kill_soon, "fenced")
-            elif not isinstance(error, StoreError):
-                raise error  # a store that is full or busy only leaves the older save standing
-
-        self._write_save(n, data).add_done_callback(answer)
 
     def _write(self, lines: Sequence[Line]) -> None:
         self.has_spoken = True

@@ -125,8 +125,10 @@ class Wire:
         self._wire.sendall(frame(encode(message)))
 
     def receive(self) -> list[Any] | None:
-        """Wait for something to come and return its messages, or None when the worker is gone."""
+        """Wait for a whole message, and return all that have come, or None when the worker is gone."""
         payloads = self._reader.read()
-        if self._reader.is_ended:
+        while not payloads and not self._reader.is_ended:
+            payloads = self._reader.read()  # a start may carry 64 MiB of saved state, in many pieces
+        if not payloads:
             return None
         return [decode_down(payload) for payload in payloads]

@@ -38,9 +38,11 @@ _CRY = 4096
 #: Burials wait for so long, in seconds, for the next order to go with.
 _BURY_WITHIN = 0.05
 
-#: A child reads at once or is stuck.
-_SENDING = 5.0
+#: A fork takes milliseconds; a zygote that has not forked after so long, in seconds, is stuck.
+_BIRTH = 10.0
 
+#: More children ahead than this serve nobody: they are used up no faster than the processors start them.
+_MOST_AHEAD = 2 * (os.cpu_count() or 1)
 
 log = logging.getLogger("overnight.worker")
 
@@ -67,17 +69,28 @@ class Child:
         os.set_blocking(err, False)
         self.born = asyncio.Event()
         self.ended = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._descriptor = wire.fileno()
+        self._outgoing = bytearray()
 
     def send(self, message: Down) -> None:
-        """Send a message down; a child that does not take it has ended, or is ended here."""
-        if self.ended.is_set():
-            return
+        """Send a message down, as fast as the child takes it; a start may carry 64 MiB."""
+        if not self.ended.is_set():
+            self._outgoing += frame(encode_message(message))
+            self._send_some()
+
+    def _send_some(self) -> None:
         try:
-            self.wire.settimeout(_SENDING)
-            self.wire.sendall(frame(encode_message(message)))
-            self.wire.setblocking(False)
-        except OSError:  # gone, or so stuck that half a message is in its socket: nothing sane can follow
-            send_signal(self.pid, signal.SIGKILL)
+            sent = self.wire.send(self._outgoing)
+        except BlockingIOError:
+            sent = 0
+        except OSError:  # it is gone: its ending tells the story
+            sent = len(self._outgoing)
+        del self._outgoing[:sent]
+        if self._outgoing:
+            self._loop.add_writer(self._descriptor, self._send_some)
+        else:
+            self._loop.remove_writer(self._descriptor)
 
     def end(self, code: int | None, cpu_seconds: float = 0.0) -> None:
         """Note that the process has ended."""
@@ -95,6 +108,7 @@ class Child:
 
     def close(self) -> None:
         """Close our ends."""
+        self._loop.remove_writer(self._descriptor)
         self.wire.close()
         os.close(self.out)
         os.close(self.err)
@@ -168,8 +182,10 @@ class Zygote:
     async def take(self, *, ahead: int) -> Child:
         """Return a child that has no work yet, and have `ahead` others forked for those who come next."""
         child = self._ahead.popleft() if self._ahead else self._order_child()
-        self.keep_ahead(ahead)
+        self.keep_ahead(min(ahead, _MOST_AHEAD))
+        late = self._loop.call_later(_BIRTH, self._give_up, f"it had not forked after {_BIRTH:.0f} s")
         await child.born.wait()
+        late.cancel()
         return child
 
     def keep_ahead(self, count: int) -> None:

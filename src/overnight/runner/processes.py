@@ -140,6 +140,8 @@ def send_signal(pid: int, number: int) -> bool:
         os.kill(pid, number)
     except ProcessLookupError:
         return False
+    except PermissionError:  # it runs as another user (sudo, su): beyond our reach
+        return False
     return True
 
 
