@@ -344,6 +344,26 @@ def swallow(ledger: Path) -> None:
             print("swallowed", flush=True)
 
 
+@task(grace="1s")
+def swallow_once(ledger: Path) -> None:
+    """Take the first stop for something else."""
+    note_pid(ledger)
+    try:
+        for _ in track(range(10**6)):
+            time.sleep(0.01)
+    except BaseException:
+        print("swallowed")
+    time.sleep(HOUR)
+
+
+@task(grace="1s")
+def ignore_signals(ledger: Path) -> None:
+    """Have SIGTERM ignored, as some libraries do."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    note_pid(ledger)
+    time.sleep(HOUR)
+
+
 @task(grace="3s")
 def clean_up_slowly(ledger: Path) -> None:
     """Take a while to end decently."""

@@ -14,7 +14,7 @@ from tests.runner.conftest import PATIENCE, Bench, are_gone, is_running, pids_in
 from tests.waiting import until
 
 #: As many as there are cases that do not keep a processor.
-SLOTS = 12
+SLOTS = 14
 
 
 class Case(NamedTuple):
@@ -45,6 +45,8 @@ CASES = {
     "with scattered processes": Case(tasks.scatter, 3, "terminated", 1),
     "with a pool of processes": Case(tasks.use_pool, 3, "terminated", 2),
     "cleaning up slowly": Case(tasks.clean_up_slowly, 1, "terminated", 2),
+    "swallowing the first stop": Case(tasks.swallow_once, 1, "terminated", 1),
+    "ignoring signals": Case(tasks.ignore_signals, 1, "killed", 2),
     "failing while cleaning up": Case(tasks.raise_after_stop, 1, "terminated", 1),
     "looping in C": Case(tasks.loop_in_c, 1, "killed", 2),
     "matching": Case(tasks.match_for_ever, 1, "terminated", 1),

@@ -80,9 +80,9 @@ class StopSign:
 
     def take(self, how: str) -> None:
         """Note that the stop is being raised in the function by other means, and tell the worker."""
-        first = self.raised is None
+        is_news = self.raised is None or how == "terminated"
         self.raised = self.asked or how
-        if first:
+        if is_news:
             self._tell(how)
 
     def end(self) -> None:
