@@ -36,6 +36,12 @@ def give(value: Any) -> Any:
     return value
 
 
+@task
+def doze(number: int, seconds: float) -> int:
+    time.sleep(seconds)
+    return number
+
+
 # -- without a word ----------------------------------------------------------------------------------
 
 
