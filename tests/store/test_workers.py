@@ -149,10 +149,12 @@ def test_a_lease_that_was_renewed_meanwhile_is_not_voided(store: Store, clock: S
 def test_a_lock_is_held_until_it_is_released(store: Store) -> None:
     descriptor = workers.take_lock(store.home, "w1")
     assert not workers.is_lock_free(store.home, "w1")
-    assert workers.is_lock_free(store.home, "w2")
     workers.release_lock(store.home, "w1", descriptor)
-    assert workers.is_lock_free(store.home, "w1")
     assert list((store.home / "workers").iterdir()) == []
+
+
+def test_a_lock_that_is_not_there_proves_nothing(store: Store) -> None:
+    assert not workers.is_lock_free(store.home, "w1")
 
 
 def test_looking_at_a_lock_does_not_take_it(store: Store) -> None:

@@ -18,7 +18,7 @@ from overnight.sources import Source
 from overnight.store import Store, reading
 
 #: A worker that was started for somebody who waits has its row by then, or something is wrong.
-_PATIENCE = 5.0
+_PATIENCE = 20.0
 
 #: A worker that nobody asked for by name leaves after so long without work.
 IDLE = "60s"

@@ -7,16 +7,19 @@ from collections.abc import Sequence
 
 from overnight.jobs import Job
 from overnight.store.transaction import Transaction
-from overnight.store.workers import IMPORTING, Served, WorkerRow, all_workers
+from overnight.store.workers import IMPORTING, Served, WorkerRow, all_workers, is_lock_free
 from overnight.units import format_size
 
 
 def alive(tx: Transaction) -> list[WorkerRow]:
-    """Return the workers whose lease holds and that take work."""
+    """Return the workers that take work: their lease holds, and no free lock says that they are dead."""
     return [
         row
         for row in all_workers(tx)
-        if row.is_alive(boot=tx.boot, steady=tx.steady) and not row.leaving and row.queues != ()
+        if row.is_alive(boot=tx.boot, steady=tx.steady)
+        and not row.leaving
+        and row.queues != ()
+        and not is_lock_free(tx.place.home, row.id)
     ]
 
 

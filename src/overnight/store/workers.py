@@ -295,11 +295,14 @@ def release_lock(home: Path, worker_id: str, descriptor: int) -> None:
 
 
 def is_lock_free(home: Path, worker_id: str) -> bool:
-    """Whether no process of a worker is left: the kernel lets go of a lock with the last of them."""
+    """Whether no process of a worker is left: the kernel lets go of a lock with the last of them.
+
+    A file that somebody has taken away proves nothing; then the lease tells.
+    """
     try:
         descriptor = os.open(_lock_path(home, worker_id), os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        return True
+        return False
     try:
         # Shared, so that two who look at the same moment do not take each other for the worker.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
