@@ -40,6 +40,10 @@ from overnight.runner.stopping import Ending
 from overnight.runner.verdict import Seen, verdict
 from overnight.store.logs import Line
 
+#: What a job prints is read from then on, in seconds: one that is shorter has its pipes read at its end,
+#: which spares it a tenth of the supervisor's time.
+_SHORT = 0.02
+
 #: A child leaves at once when it has said its last word; what is left of it after so long is killed.
 _LEAVING = 2.0
 
@@ -188,6 +192,9 @@ class Attempt:
 
     def _listen(self) -> None:
         self._loop.add_reader(self._wire, self._hear)
+        self._timers.append(self._loop.call_later(_SHORT, self._listen_to_streams))
+
+    def _listen_to_streams(self) -> None:
         for stream in self._streams:
             self._loop.add_reader(stream.descriptor, self._read_stream, stream)
 

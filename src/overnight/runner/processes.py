@@ -123,6 +123,17 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
+def own_children() -> list[int]:
+    """Return the direct children of this process's main thread, zombies included.
+
+    The kernel gives orphans to the first living thread of whoever adopts them, and here only main threads
+    make processes, so no other thread has any.
+    """
+    pid = os.getpid()
+    with open(f"/proc/{pid}/task/{pid}/children", "rb") as listing:
+        return [int(child) for child in listing.read().split()]
+
+
 def descendants_of(pid: int) -> list[int]:
     """Return all living descendants of a process."""
     found: list[int] = []

@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from overnight.runner.processes import children_of, descendants_of, kill_group, marked, send_signal
+from overnight.runner.processes import descendants_of, kill_group, marked, own_children, send_signal
 
 #: For how long new descendants are looked for; a fork bomb is left to the kill of its group.
 _PATIENCE = 1.0
@@ -39,7 +39,7 @@ async def bury_orphans(known: Callable[[], set[int]]) -> None:
             that died meanwhile may have been replaced.
     """
     until = time.monotonic() + _PATIENCE
-    while strangers := set(children_of(os.getpid())) - known():
+    while strangers := set(own_children()) - known():
         for pid in strangers:
             send_signal(pid, signal.SIGKILL)
             reap(pid)
