@@ -5,7 +5,7 @@ import pytest
 from overnight.clock import SetClock
 from overnight.errors import NotFound
 from overnight.jobs import State
-from overnight.store import Store, jobs, reading, workers
+from overnight.store import Store, jobs, reading, serving, workers
 from tests.store.given import SOURCE, TASK, call, claim, failed, register, running, submit
 
 # -- which job is meant ------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ def test_a_job_that_nobody_serves_says_what_to_start(store: Store) -> None:
 def test_a_job_that_somebody_serves_gives_no_reason(store: Store) -> None:
     register(store)
     assert why(store) is None
-    assert store.read(reading.is_served, SOURCE)
+    assert store.read(serving.attendants, SOURCE)
 
 
 def test_a_queue_that_nobody_serves_is_named(store: Store) -> None:
@@ -150,14 +150,14 @@ def test_a_queue_that_nobody_serves_is_named(store: Store) -> None:
     assert why(store, queue="gpu") == (
         f"no worker serves the queue 'gpu'; start one: overnight worker {SOURCE} --queue gpu"
     )
-    assert store.read(reading.is_served, SOURCE, queue="default")
-    assert not store.read(reading.is_served, SOURCE, queue="gpu")
+    assert store.read(serving.attendants, SOURCE, queue="default")
+    assert not store.read(serving.attendants, SOURCE, queue="gpu")
 
 
 def test_a_broken_source_is_the_reason_in_its_own_words(store: Store) -> None:
     register(store, broken="Traceback …\nModuleNotFoundError: No module named 'whisper'\n")
     assert why(store) == "its source cannot be used: ModuleNotFoundError: No module named 'whisper'"
-    assert store.read(reading.is_served, SOURCE)
+    assert store.read(serving.attendants, SOURCE)
 
 
 def test_a_task_that_was_taken_out_of_its_file_is_the_reason(store: Store) -> None:
@@ -180,7 +180,7 @@ def test_more_memory_than_any_worker_has_is_the_reason(store: Store) -> None:
 )
 def test_a_worker_that_takes_no_work_serves_nobody(store: Store, fields: dict[str, object]) -> None:
     register(store, **fields)  # type: ignore[arg-type]
-    assert not store.read(reading.is_served, SOURCE)
+    assert not store.read(serving.attendants, SOURCE)
     assert why(store) == f"no worker serves it; start one: overnight worker {SOURCE}"
 
 

@@ -7,7 +7,7 @@ import sys
 
 from overnight.clock import SetClock
 from overnight.outcome import Interrupted
-from overnight.store import Store, jobs, reading, workers
+from overnight.store import Store, jobs, reading, serving, workers
 from overnight.store.workers import Served
 from tests.store.given import SOURCE, TASK, ask, claim, register, running, submit, succeeded
 
@@ -113,7 +113,7 @@ def test_a_worker_stays_while_a_job_that_it_serves_runs_elsewhere(store: Store) 
 def test_a_worker_that_serves_all_files_stays_for_every_job_of_its_queues(store: Store) -> None:
     register(store, queues=("default",), all_files=True)
     elsewhere = submit(store, source="/home/ada/other.py")
-    assert store.read(reading.is_served, "/home/ada/other.py")
+    assert store.read(serving.attendants, "/home/ada/other.py")
     assert store.read(reading.find, elsewhere, with_payload=True).unserved == "its worker is importing it"
     assert not leaves(store)
     store.write(jobs.cancel, elsewhere)
@@ -179,5 +179,5 @@ def test_a_lock_is_held_by_every_process_that_inherited_it(store: Store) -> None
 
 def test_a_row_of_a_worker_that_died_is_still_read(store: Store) -> None:
     register(store, "w1", lease=30.0)
-    assert store.read(reading.is_served, SOURCE)
+    assert store.read(serving.attendants, SOURCE)
     assert [row.id for row in store.read(workers.all_workers)] == ["w1"]

@@ -140,7 +140,8 @@ def answer(words: list[str]) -> int:
 
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `overnight ls | head` ends without a word
     signal.signal(signal.SIGTERM, terminate)
-    signal.signal(signal.SIGHUP, terminate)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup a closed terminal means nothing
+        signal.signal(signal.SIGHUP, terminate)
     try:
         code = program.main(words, prog_name="overnight", standalone_mode=False)
     except BaseException as error:

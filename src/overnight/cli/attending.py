@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from overnight.app import App
-from overnight.clock import boot_id
-from overnight.engines.workers import ensure_worker
+from overnight.engines.workers import ensure_worker, is_attended
 from overnight.jobs import Job
-from overnight.store.workers import WorkerRow, is_lock_free
 
 #: Workers are looked at so often, in seconds; one that is missed at two looks is replaced.
 _LOOK_EVERY = 1.0
@@ -36,21 +34,18 @@ class Attendant:
         if self._steady() < self._next_look:
             return
         self._next_look = self._steady() + _LOOK_EVERY
-        rows = [
-            row
-            for row in self._app.workers()
-            if job.source in row.sources and row.has_queue(job.options.queue)
-        ]
-        if any(map(self._is_alive, rows)):
+        if is_attended(self._app.store, job):
             self._missed = False
         elif not self._missed:
             self._missed = True
-        elif rows or not self._replaces_only:
-            ensure_worker(self._app.store, self._app.settings, job.source)
+        elif not self._replaces_only or self._was_attended(job):
+            ensure_worker(self._app.store, self._app.settings, job)
 
-    def _is_alive(self, row: WorkerRow) -> bool:
-        holds = row.is_alive(boot=boot_id(), steady=self._steady())
-        return holds and not row.leaving and not is_lock_free(self._app.settings.home, row.id)
+    def _was_attended(self, job: Job) -> bool:
+        """Whether a row is left of a worker that looked after a job."""
+        return any(
+            row.looks_after(job.source) and row.has_queue(job.options.queue) for row in self._app.workers()
+        )
 
     def _steady(self) -> float:
         return self._app.store.clock.steady()

@@ -139,7 +139,7 @@ def _call(task: Task[..., Any, Any], values: dict[str, Any], options: Given, *, 
 def _follow(app: App, job_id: str, *, detach: bool, as_json: bool, style: Style, with_logs: bool) -> int:
     job = app.read(job_id)
     if detach:
-        ensure_worker(app.store, app.settings, job.source)
+        ensure_worker(app.store, app.settings, job)
         if as_json:
             put_json(app.read(job_id).to_json(time.time()))
         else:
@@ -147,7 +147,7 @@ def _follow(app: App, job_id: str, *, detach: bool, as_json: bool, style: Style,
         return Exit.OK
     if style != "none":
         say(f"job {short(job_id)} {job.task} · Ctrl-C leaves it running")
-    ensure_worker(app.store, app.settings, job.source)
+    ensure_worker(app.store, app.settings, job)
     with view_of(style, sys.stderr) as view:
         job = watch(app, job_id, view, with_logs=with_logs, attend=Attendant(app))
     _answer(app, job, as_json=as_json, style=style)

@@ -41,7 +41,7 @@ def worker(
     """Work on the jobs of files and modules, until SIGTERM or Ctrl-C.
 
     Without arguments it serves the `tasks` of [tool.overnight] in pyproject.toml. On SIGTERM it hands its
-    jobs over and leaves within 25 seconds; on a second one it leaves at once.
+    jobs over and leaves within 25 seconds (OVERNIGHT_HANDOVER); on a second one it leaves at once.
     """
     settings = settings_of(ctx)
     given = _sources(sources, settings)
@@ -55,11 +55,11 @@ def worker(
         memory_budget=_read("--memory-budget", byte_count, memory_budget) or settings.memory_budget,
         queues=frozenset(queues) or None,
         lease=settings.lease,
+        handover=settings.handover,
         idle=_read("--idle", seconds, idle),
         all_files=all_files,
     )
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a child that dies meanwhile must not end us
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     _log_to_stderr()
     log = logging.getLogger("overnight.worker")
     store = open_store(settings.home, crash_limit=settings.crash_limit)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from overnight.clock import boot_id
-from overnight.errors import StoreError
+from overnight.errors import StoreCorrupt, StoreError
 from overnight.runner.guard import SharedPage
 from overnight.store import Store, changing, workers
 from overnight.store.workers import Served, WorkerRow
@@ -59,6 +59,7 @@ class Lease:
         self._on_loss = on_loss
         self._sources: Mapping[str, Served] | None = None
         self._is_leaving = False
+        self._is_over = False
         self._asleep = store.clock.asleep()
         self._sooner = asyncio.Event()
 
@@ -66,7 +67,9 @@ class Lease:
         """Whether this worker may still start and write."""
         return time.monotonic() < self._page.deadline
 
-    async def register(self, *, slots: int, queues: frozenset[str] | None, memory_budget: int) -> None:
+    async def register(
+        self, *, slots: int, queues: frozenset[str] | None, memory_budget: int, all_files: bool
+    ) -> None:
         """Write the worker's row; from now on it has a lease."""
         sent = time.monotonic()
         clock = self._store.clock
@@ -78,6 +81,7 @@ class Lease:
             started_at=clock.now(),
             queues=None if queues is None else tuple(sorted(queues)),
             sources={},
+            all_files=all_files,
             slots=slots,
             memory_budget=memory_budget,
             lease_until=clock.steady() + self._length,
@@ -108,6 +112,8 @@ class Lease:
                     leaving=self._is_leaving,
                 )
             )
+        except StoreCorrupt:
+            raise  # no later beat will be better
         except StoreError as error:
             log.warning("this worker's lease cannot be renewed: %s", error.message)
             if self._sources is None:
@@ -116,6 +122,8 @@ class Lease:
             self._sooner.set()
             return
         if not orders.is_known:
+            if self._is_over:
+                return
             log.error("others have taken this worker's jobs back: it begins anew")
             self.is_lost = True
             self._on_loss()
@@ -149,4 +157,18 @@ class Lease:
 
     async def end(self) -> None:
         """Take the worker's row away."""
-        await asyncio.wrap_future(self._store.send(workers.leave, self._worker))
+        self._is_over = True
+        try:
+            await asyncio.wrap_future(self._store.send(workers.leave, self._worker))
+        except StoreError as error:
+            log.warning("the next worker will clear this one's row away: %s", error.message)
+
+    async def end_if_idle(self) -> bool:
+        """Take the worker's row away unless there is work for it; say whether it is gone."""
+        self._is_over = True  # a beat may come just behind
+        try:
+            self._is_over = await asyncio.wrap_future(self._store.send(workers.leave_if_idle, self._worker))
+        except StoreError as error:
+            self._is_over = False
+            log.warning("this worker stays for a while: %s", error.message)
+        return self._is_over

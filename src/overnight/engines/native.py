@@ -11,6 +11,7 @@ import logging
 import signal
 import uuid
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,7 +19,7 @@ import msgspec
 from overnight.engines.lease import Lease
 from overnight.engines.running import Running, Slots
 from overnight.engines.served import ServedSources
-from overnight.errors import StoreError
+from overnight.errors import StoreCorrupt, StoreError
 from overnight.runner.guarding import Guarding
 from overnight.runner.processes import adopt_orphans
 from overnight.sources import Source
@@ -34,8 +35,8 @@ T = TypeVar("T")
 #: Without a bell, the store is asked so often whether there is work.
 _POLL_EVERY = 1.0
 
-#: What still runs so long after a hand-over was asked for is killed, in seconds.
-HANDOVER_LIMIT = 25.0
+#: Files of jobs are looked for on every bell, but no more often than this, in seconds.
+_SHORTEST_POLL = 0.02
 
 
 class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +47,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
         queues: which queues it serves; None for all.
         memory_budget: bytes that the limits of its jobs may add up to.
         lease: seconds after which others may take its jobs, unless it is renewed.
+        handover: what still runs so many seconds after it was asked to stop for another worker is killed.
         idle: leave after so many seconds without work; None to stay.
         all_files: serve every source that a queued job comes from.
     """
@@ -54,6 +56,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     memory_budget: int
     queues: frozenset[str] | None = None
     lease: float = 30.0
+    handover: float = 25.0
     idle: float | None = None
     all_files: bool = False
 
@@ -68,6 +71,7 @@ class Worker:
         self._given = sources
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
+        self._rung = asyncio.Event()
         self._left = asyncio.Event()
         self._is_leaving = False
         self._is_told_to_leave = False
@@ -98,20 +102,22 @@ class Worker:
     async def serve(self) -> bool:
         """Work until told to leave; False if the worker was given up by others and must begin anew."""
         adopt_orphans()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self.leave)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup a closed terminal means nothing
+                self._loop.add_signal_handler(number, self.leave)
         self._loop.add_reader(self._bell.fileno(), self._hear_bell)
-        await self._lease.register(
-            slots=self.options.slots,
-            queues=self.options.queues,
-            memory_budget=self.options.memory_budget,
-        )
-        upkeep = Upkeep(self._store, self.id)
-        for duty in (
-            self._lease.keep(), self._claim(), self._running.watch(), upkeep.keep(), self._load(),
-        ):  # fmt: skip
-            self._start(duty)
         try:
+            await self._lease.register(
+                slots=self.options.slots,
+                queues=self.options.queues,
+                memory_budget=self.options.memory_budget,
+                all_files=self.options.all_files,
+            )
+            upkeep = Upkeep(self._store, self.id)
+            for duty in (
+                self._lease.keep(), self._claim(), self._running.watch(), upkeep.keep(), self._load(),
+            ):  # fmt: skip
+                self._start(duty)
             await self._left.wait()
             if self._defect is not None:
                 raise self._defect
@@ -120,13 +126,20 @@ class Worker:
             await self._close()
 
     async def _load(self) -> None:
-        await asyncio.gather(*(self._served.add(source) for source in self._given))
+        """Load the sources that were given; then those that jobs come from, and those that change."""
+        for source in self._given:
+            self._start(self._served.add(source))
         while True:
+            self._rung.clear()
             self._served.look_for_changes()
             if self.options.all_files:
                 keys: list[str] = self._read(reading.queued_files, default=[])
-                await asyncio.gather(*(self._served.add(Source.parse(key)) for key in keys))
-            await asyncio.sleep(_POLL_EVERY)
+                for key in keys:
+                    if key not in self._served.sources:
+                        self._start(self._served.add(Source.parse(key)))
+            await asyncio.sleep(_SHORTEST_POLL)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._rung.wait(), _POLL_EVERY)
 
     def leave(self) -> None:
         """Hand over what runs and leave; called again, leave at once."""
@@ -140,7 +153,7 @@ class Worker:
     async def _hand_over(self) -> None:
         await self._stop_claiming()
         await self._lease.say_leaving()
-        await self._running.hand_over(HANDOVER_LIMIT)
+        await self._running.hand_over(self.options.handover)
         await self._lease.end()
         self._left.set()
 
@@ -161,6 +174,7 @@ class Worker:
 
     async def _close(self) -> None:
         self._is_leaving = True
+        await self._running.abandon()
         while self._duties:
             for duty in self._duties:
                 duty.cancel()
@@ -190,6 +204,7 @@ class Worker:
         self._bell.drain()
         self._lease.look_for_orders()
         self._wake.set()
+        self._rung.set()
 
     def _make_room(self) -> None:
         self._busy_at = self._store.clock.steady()
@@ -238,6 +253,8 @@ class Worker:
         )
         try:
             claims = await asyncio.wrap_future(self._store.send(jobs.claim, ask))
+        except StoreCorrupt:
+            raise
         except StoreError as error:
             log.warning("claims stop for a moment: %s", error.message)
             await asyncio.sleep(_POLL_EVERY)
@@ -256,6 +273,8 @@ class Worker:
         """Read from the store; a store that cannot be read now is asked again later."""
         try:
             return self._store.read(verb)
+        except StoreCorrupt:
+            raise
         except StoreError as error:
             log.warning("the store cannot be read: %s", error.message)
             return default
@@ -270,7 +289,7 @@ class Worker:
 
     async def _leave_if_idle(self) -> bool:
         """Leave, unless a job that we serve has come in this very moment."""
-        if not await asyncio.wrap_future(self._store.send(workers.leave_if_idle, self.id)):
+        if not await self._lease.end_if_idle():
             return False
         self._is_leaving = True
         self._left.set()

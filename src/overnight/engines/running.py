@@ -185,8 +185,8 @@ class Running:
                 return
             except StoreError as error:
                 log.warning("job %s cannot be settled yet: %s", claim.job, error.message)
-                if not self._lease.holds():
-                    return  # others will take it back
+                if self._is_closing and not self._lease.holds():
+                    return  # who leaves does not wait for ever: others will take it back
                 await asyncio.sleep(_SETTLE_AGAIN)
 
     # -- while they run ------------------------------------------------------------------------------
@@ -226,11 +226,15 @@ class Running:
             await asyncio.sleep(_LOOK_EVERY)
         await self.kill()
 
-    async def kill(self) -> None:
-        """Kill all that run, start nothing more, and return when all is settled."""
+    async def abandon(self) -> None:
+        """Kill what still runs, without waiting for its settling: others will take it back."""
         self._is_closing = True
         for attempt in list(self.attempts.values()):
             await attempt.kill()
+
+    async def kill(self) -> None:
+        """Kill all that run, start nothing more, and return when all is settled."""
+        await self.abandon()
         while self.claims:
             await asyncio.sleep(_LOOK_EVERY)
 

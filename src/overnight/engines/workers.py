@@ -13,9 +13,10 @@ from collections.abc import Sequence
 
 from overnight.engines.native import Worker, WorkerOptions
 from overnight.errors import OvernightError
+from overnight.jobs import Job
 from overnight.settings import Settings
 from overnight.sources import Source
-from overnight.store import Store, reading
+from overnight.store import Store, serving, workers
 
 #: A worker that was started for somebody who waits has its row by then, or something is wrong.
 _PATIENCE = 20.0
@@ -38,8 +39,17 @@ def serve(store: Store, sources: Sequence[Source], options: WorkerOptions) -> No
         continue
 
 
-def ensure_worker(store: Store, settings: Settings, source: str) -> int | None:
-    """See to it that a live worker serves this source; return the process that was started, if any.
+def is_attended(store: Store, job: Job) -> bool:
+    """Whether a worker that lives looks after a job, if only after its source that is broken at present.
+
+    A worker that was killed has its row until its lease ends or another one clears it away, but not its lock.
+    """
+    rows = store.read(serving.attendants, job.source, queue=job.options.queue)
+    return any(not workers.is_lock_free(store.home, row.id) for row in rows)
+
+
+def ensure_worker(store: Store, settings: Settings, job: Job) -> int | None:
+    """See to it that a live worker looks after a job; return the process that was started, if any.
 
     Raises:
         OvernightError: one was started and did not come up.
@@ -47,11 +57,11 @@ def ensure_worker(store: Store, settings: Settings, source: str) -> int | None:
     # One at a time: twenty commands at once must not start twenty workers.
     with pathlib.Path(store.home / "starting.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if store.read(reading.is_served, source):
+        if is_attended(store, job):
             return None
         process = _start(settings)
         until = time.monotonic() + _PATIENCE
-        while not store.read(reading.is_served, source):
+        while not is_attended(store, job):
             if process.poll() is not None or time.monotonic() > until:
                 raise OvernightError(
                     f"the worker that was started did not come up; {store.home / _LOG} ends with:\n"

@@ -16,7 +16,7 @@ from overnight.store import schema
 from overnight.store.encoding import error_from_json, from_json, options_from_json
 from overnight.store.lanes import waiting_sources
 from overnight.store.schema import is_put_off, job, may_become_void
-from overnight.store.serving import alive, is_served, why_unserved
+from overnight.store.serving import alive, why_unserved
 from overnight.store.sqlite import Row
 from overnight.store.transaction import Statement, Transaction
 
@@ -25,7 +25,6 @@ __all__ = [
     "counts",
     "find",
     "has_expired",
-    "is_served",
     "jobs",
     "next_due",
     "payload",

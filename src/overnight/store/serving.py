@@ -23,15 +23,15 @@ def alive(tx: Transaction) -> list[WorkerRow]:
     ]
 
 
-def is_served(tx: Transaction, source: str, *, queue: str | None = None) -> bool:
-    """Whether a live worker looks after a source, one that is broken or still being imported included.
+def attendants(tx: Transaction, source: str, *, queue: str | None = None) -> list[WorkerRow]:
+    """Return the live workers that look after a source, be it broken or still being imported.
 
     Args:
         tx: the transaction.
         source: the key of the source.
-        queue: a queue that the worker must serve, too.
+        queue: a queue that they must serve, too.
     """
-    return any(row.looks_after(source) and (queue is None or row.has_queue(queue)) for row in alive(tx))
+    return [row for row in alive(tx) if row.looks_after(source) and (queue is None or row.has_queue(queue))]
 
 
 def why_unserved(job: Job, workers: Sequence[WorkerRow]) -> str | None:
