@@ -14,8 +14,9 @@ from overnight.jobs import Claim
 from overnight.outcome import Cancelled, Interrupted, Outcome
 from overnight.runner import reaping
 from overnight.runner.attempt import Attempt
+from overnight.runner.forked import Child
 from overnight.runner.guarding import Guarding
-from overnight.runner.nursery import Child, Zygote
+from overnight.runner.nursery import Zygote
 from overnight.runner.sampling import EVERY
 from overnight.store import Store, changing, jobs, saves
 from overnight.store.changing import ProcessNote, ProgressNote

@@ -31,9 +31,9 @@ from overnight.jobs import Claim
 from overnight.outcome import Outcome
 from overnight.progress import Meter, Progress
 from overnight.runner.birth import CUT_OFF
+from overnight.runner.forked import Child
 from overnight.runner.frames import FrameReader, NoFrame
 from overnight.runner.keeping import Keeping, SaveWriter
-from overnight.runner.nursery import Child
 from overnight.runner.output import Stream
 from overnight.runner.sampling import Sampler
 from overnight.runner.stopping import Ending

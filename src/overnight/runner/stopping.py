@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from overnight.inside.messages import Stop
-from overnight.runner.nursery import Child
+from overnight.runner.forked import Child
 from overnight.runner.processes import send_signal
 from overnight.runner.reaping import kill_tree
 
