@@ -32,7 +32,9 @@ class Bench(NamedTuple):
 
     def ended(self, handle: Any) -> Job:
         """Wait for the end of a job, and return it as it stands then."""
-        assert handle.wait(PATIENCE), f"not ended: {handle.snapshot()}"
+        is_over = handle.wait(PATIENCE)
+        assert self.worker.process.poll() is None, self.worker.log.read_text()[-4000:]
+        assert is_over, f"not ended: {handle.snapshot()}"
         return handle.snapshot()
 
     def run(self, task: Any, *args: Any, **options: Any) -> Job:
@@ -64,7 +66,9 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     home = tmp_path_factory.mktemp("home")
     app = app_on(home)
     with RunningWorker(home, ending_tasks.__name__, slots=slots) as worker:
-        yield Bench(app, worker)
+        bench = Bench(app, worker)
+        bench.works_on()  # from here on, what takes long is the job's own doing
+        yield bench
     app.close()
 
 

@@ -23,7 +23,7 @@ def test_each_attempt_keeps_its_own_lines_in_order_with_their_time(bench: Bench)
         assert err == [f"err {attempt} {n}" for n in range(3)]
         times = [line.at for line in mine]
         assert times == sorted(times)
-        assert times[4] - times[0] >= 0.09, "each line has the time at which it was printed"
+        assert times[-1] - times[0] >= 0.05, "each line has the time at which it was printed"
     assert list(bench.app.get(job.id).logs(attempt=2)) == [line for line in lines if line.attempt == 2]
     assert before - 0.1 <= lines[0].at <= time.time()
     assert {(line.level, line.logger) for line in lines} == {(None, None)}
