@@ -12,7 +12,7 @@ import pytest
 
 from overnight.errors import Fenced, Stopped, StoreFull
 from overnight.inside.link import Link
-from overnight.inside.messages import Logged, Progressed, Save, Stop, Stopping
+from overnight.inside.messages import Logged, Progressed, Returned, Save, Stop, Stopping
 from tests.inside.peer import Peer
 from tests.waiting import until
 
@@ -184,6 +184,7 @@ def test_an_abandoned_line_says_nothing(peer: Peer) -> None:
     peer.link.post(line("from a fork"))
     peer.link.save(1, b"x")
     peer.link.report(lambda: (1, 2, None))
+    peer.link.close(Returned(b"1"))  # a fork that came to the end of the function as well
     peer.drain()
     assert peer.heard == []
 

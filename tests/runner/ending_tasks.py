@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import hashlib
+import io
 import logging
 import multiprocessing
 import os
@@ -88,6 +89,53 @@ def crash_after_saving(ledger: Path, times: int) -> int:
     if state["step"] <= times:
         os.kill(os.getpid(), signal.SIGKILL)
     return state["step"]
+
+
+@task
+def crash_with_much_saved(size: int) -> list[int]:
+    """Die once with much saved, and go on with it."""
+    state = job.restore({"text": "", "starts": 0})
+    state["starts"] += 1
+    if state["starts"] == 1:
+        state["text"] = "x" * size
+        job.save()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return [state["starts"], len(state["text"])]
+
+
+@task
+def give_text(size: int) -> str:
+    return "x" * size
+
+
+@task
+def measure(text: str) -> int:
+    return len(text)
+
+
+@task(at_most_once=True)
+def fork_and_forget(then: str) -> str:
+    """Fork, and let the copy run into code that is not its own."""
+    pid = os.fork()
+    if pid == 0:
+        job.log.info("from the copy")
+        if then == "raise":
+            raise ValueError("in the copy")
+        if then == "exit":
+            sys.exit(3)
+        return "from the copy"
+    os.waitpid(pid, 0)
+    time.sleep(0.05)
+    return "from the job"
+
+
+@task
+def replace_streams(how: str) -> str:
+    """Leave streams behind that are none."""
+    streams: dict[str, Any] = {"none": None, "odd": object(), "text": io.StringIO()}
+    sys.stdout = sys.stderr = streams[how]
+    job.log.warning("said")
+    return "went on"
 
 
 @task

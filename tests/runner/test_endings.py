@@ -45,7 +45,7 @@ def test_a_process_that_dies_without_a_word_has_crashed(
 
 
 @pytest.mark.parametrize(
-    ("how", "word"), [("SIGKILL", "memory"), ("segfault", "PYTHONFAULTHANDLER"), ("exit 3", "return")]
+    ("how", "word"), [("SIGKILL", "memory"), ("segfault", "native library"), ("exit 3", "return")]
 )
 def test_a_crash_says_what_to_do(bench: Bench, how: str, word: str) -> None:
     assert word in bench.run(tasks.die, how).error.hint
@@ -191,6 +191,37 @@ def test_a_result_that_cannot_be_kept_is_refused_and_left_in_a_file(
         assert str(folder / left) in error.hint
         assert (folder / left).stat().st_size > 0
     assert bench.app.result(job.id) is None
+
+
+# -- all the rest ------------------------------------------------------------------------------------
+
+
+def test_arguments_results_and_saved_state_may_be_large(bench: Bench) -> None:
+    assert bench.run(tasks.measure, "x" * 1_000_000).result == 1_000_000
+    assert len(bench.run(tasks.give_text, 15 << 20).result) == 15 << 20
+    job = bench.run(tasks.crash_with_much_saved, 20 << 20)
+    assert (job.state, job.result, job.crashes) == (State.SUCCEEDED, [2, 20 << 20], 1)
+
+
+@pytest.mark.parametrize("then", ["return", "raise", "exit"])
+def test_a_copy_of_the_process_cannot_speak_for_the_job(bench: Bench, then: str) -> None:
+    job = bench.run(tasks.fork_and_forget, then)
+    assert (job.state, job.result) == (State.SUCCEEDED, "from the job")
+
+
+@pytest.mark.parametrize("how", ["none", "odd", "text"])
+def test_a_function_may_leave_streams_behind_that_are_none(bench: Bench, how: str) -> None:
+    job = bench.run(tasks.replace_streams, how)
+    assert (job.state, job.result) == (State.SUCCEEDED, "went on")
+
+
+@pytest.mark.parametrize(("how", "words"), [("segfault", "Segmentation fault"), ("abort", "Aborted")])
+def test_the_log_shows_what_ran_when_a_native_library_failed(bench: Bench, how: str, words: str) -> None:
+    job = bench.run(tasks.die, how)
+    said = "\n".join(bench.lines(job, "stderr"))
+    assert f"Fatal Python error: {words}" in said
+    assert "ending_tasks.py" in said
+    assert "log" in job.error.hint
 
 
 def test_the_worker_has_taken_no_harm(bench: Bench) -> None:

@@ -143,6 +143,8 @@ class Link:
 
     def close(self, last: Any = None) -> None:
         """Send everything that waits, the newest progress and `last`; then fall silent."""
+        if self._closing:
+            return  # in a fork of the function's, which came to its end as well
         self._closing = True
         if self._thread is not None:
             self._ring()

@@ -7,6 +7,7 @@ outcome is sent, the process is over, whatever threads or hooks the function lef
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import io
 import logging
 import os
@@ -80,7 +81,7 @@ os.register_at_fork(after_in_child=_forget)
 
 
 def prepare_streams() -> None:
-    """Have what is printed go out line by line, and never fail for a character.
+    """Have what is printed go out line by line, and never fail for a character; show where a crash was.
 
     Done while the streams are still what the interpreter found: it asks a stream that was a file for its
     position, and a child's streams are pipes.
@@ -88,6 +89,7 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
+    faulthandler.enable()
 
 
 def launch(descriptors: list[int], source: str, parent: int) -> NoReturn:
@@ -154,11 +156,15 @@ def _import(source: Source) -> SourceBroken | None:
 
 
 def _leave(code: int) -> NoReturn:
-    for stream in (sys.stdout, sys.stderr):
-        # A pipe that nobody reads any more, or a stream that the function closed: nothing is left to lose.
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
+    _flush()
     os._exit(code)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        # A function may leave anything here, a closed file or None: then there is nothing left to lose.
+        with contextlib.suppress(Exception):
+            stream.flush()
 
 
 def _run(
@@ -184,9 +190,7 @@ def _run(
         limits.limit_memory(options.memory)
     last = call(task, start, options, inside)
     link.stop.end()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):  # as in _leave
-            stream.flush()
+    _flush()
     try:
         link.close(last)
     except OSError:  # somebody has closed it under us; the exit code is all that can be said

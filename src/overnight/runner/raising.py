@@ -16,8 +16,10 @@ from overnight.retrying import class_name, is_retried
 _LONGEST_TRACEBACK = 65536
 _LONGEST_MESSAGE = 4096
 
-#: Libraries that run out of memory in their own words: torch's allocator, TensorFlow's, C++.
-_OUT_OF_MEMORY = ("allocate memory", "out of memory", "bad_alloc", "ResourceExhausted")
+#: What runs out of memory in words of its own: torch's allocator, TensorFlow's, C++, a thread's stack.
+_OUT_OF_MEMORY = (
+    "allocate memory", "out of memory", "bad_alloc", "ResourceExhausted", "can't start new thread",
+)  # fmt: skip
 
 _OURS = str(Path(__file__).parent.parent)
 

@@ -156,9 +156,11 @@ def _crash(seen: Seen) -> ErrorInfo:
     return _error("Crashed", f"process killed by {name}", None, {"signal": name}, hint=_CRASH_HINTS.get(name))
 
 
+_NATIVE_FAILURE = "a native library failed: the end of the attempt's log shows what was running"
+
 _CRASH_HINTS = {
     "SIGKILL": "somebody killed it, or the machine was short of memory (see the kernel's log)",
-    "SIGSEGV": "a native library failed; PYTHONFAULTHANDLER=1 in the worker's environment shows where",
+    **dict.fromkeys(("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL"), _NATIVE_FAILURE),
 }
 
 
