@@ -51,6 +51,11 @@ def test_a_fresh_process_is_stopped_as_others_are(place: Bench, tmp_path: Path) 
     assert are_gone(pids)
 
 
+def test_the_time_of_an_import_is_not_the_time_of_the_attempt(place: Bench) -> None:
+    handles = [place.submit(threaded_tasks.be_quick) for _ in range(5)]
+    assert [place.ended(handle).result for handle in handles] == ["in time"] * 5
+
+
 def test_a_fresh_process_crashes_as_others_do(place: Bench, tmp_path: Path) -> None:
     job = place.run(threaded_tasks.leave, 3)
     assert (job.error.kind, job.error.detail) == ("Crashed", {"exit_code": 3})

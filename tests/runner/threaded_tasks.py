@@ -21,6 +21,9 @@ def _hold_now_and_then() -> None:
 
 threading.Thread(target=_hold_now_and_then, daemon=True).start()
 
+#: As long as an import of a large library takes.
+time.sleep(0.5)
+
 
 @task
 def use_lock() -> Any:
@@ -40,6 +43,14 @@ def sleep(ledger: Path) -> None:
 @task(at_most_once=True)
 def leave(code: int) -> None:
     os._exit(code)
+
+
+@task(timeout="0.4s")
+def be_quick() -> str:
+    """Take less time than the import of this file."""
+    for _ in track(range(5)):
+        time.sleep(0.01)
+    return "in time"
 
 
 @task

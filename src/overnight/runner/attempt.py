@@ -34,6 +34,7 @@ from overnight.runner.birth import CUT_OFF
 from overnight.runner.forked import Child
 from overnight.runner.frames import FrameReader, NoFrame
 from overnight.runner.keeping import Keeping, SaveWriter
+from overnight.runner.nursery import IMPORT_LIMIT
 from overnight.runner.output import Stream
 from overnight.runner.sampling import Sampler
 from overnight.runner.stopping import Ending
@@ -116,7 +117,7 @@ class Attempt:
             bury_orphans: ends what a dead child has left behind.
         """
         self._listen()
-        self._set_timers()
+        self._set_deadline()
         claim = self.claim
         self.child.send(
             Start(
@@ -156,9 +157,14 @@ class Attempt:
                 nonsense=self._nonsense or self._half_a_message(),
                 cut_off=self._is_cut_off or child.code == CUT_OFF,
                 peak=self.sampler.peak,
-                took=time.monotonic() - self._began,
+                took=self.took,
             )
         )
+
+    @property
+    def took(self) -> float:
+        """How long it has run, in seconds of steady time: the wall clock may have jumped meanwhile."""
+        return time.monotonic() - self._began
 
     @property
     def cpu_seconds(self) -> float:
@@ -180,10 +186,19 @@ class Attempt:
         """End the attempt at once."""
         await self._ending.kill()
 
-    def _set_timers(self) -> None:
-        options = self.claim.options
-        if options.timeout is not None:
-            self._timers.append(self._loop.call_later(options.timeout, self.stop, "timeout"))
+    def _begin(self) -> None:
+        """Count the time of the attempt from here, where its process is ready; it may have had to import."""
+        self.is_ready = True
+        timeout = self.claim.options.timeout
+        if timeout is not None:
+            self._timers.append(self._loop.call_later(timeout, self.stop, "timeout"))
+
+    def _give_up(self) -> None:
+        """End a process that has not become ready in all this time."""
+        if not self.is_ready:
+            self._ending.kill_soon()
+
+    def _set_deadline(self) -> None:
         if self.claim.deadline_at is not None:
             left = max(self.claim.deadline_at - self._now(), 0.0)
             self._timers.append(self._loop.call_later(left, self.stop, "deadline"))
@@ -195,6 +210,8 @@ class Attempt:
         self._timers.append(self._loop.call_later(_SHORT, self._listen_to_streams))
 
     def _listen_to_streams(self) -> None:
+        if not self.is_ready:
+            self._timers.append(self._loop.call_later(IMPORT_LIMIT, self._give_up))
         for stream in self._streams:
             self._loop.add_reader(stream.descriptor, self._read_stream, stream)
 
@@ -244,7 +261,7 @@ class Attempt:
                 self._timers.append(self._loop.call_later(_LEAVING, self._ending.bury))
                 self._on_last_word()
             case Ready():
-                self.is_ready = True
+                self._begin()
 
     def _note_progress(self, said: Progressed) -> None:
         if said.done is not None:
