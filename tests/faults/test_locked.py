@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,8 +14,11 @@ from tests.workers import is_dead
 
 @contextmanager
 def locked(place: Place) -> Iterator[None]:
-    """Hold the write lock, as a person with a database browser does."""
-    with closing(sqlite3.connect(place.home / "overnight.db", isolation_level=None)) as stranger:
+    """Hold the write lock, as a person with a database browser does.
+
+    With the library that the store uses: a second one in this process would break the locks of both.
+    """
+    with closing(sqlite.connect(place.home / "overnight.db")) as stranger:
         stranger.execute("BEGIN IMMEDIATE")
         yield
         stranger.execute("ROLLBACK")

@@ -142,7 +142,7 @@ def _limits(job: Job) -> str:
 def _attempts(attempts: Sequence[Attempt], now: float) -> Table:
     table = Table.grid(padding=(0, 2))
     for attempt in attempts:
-        until = attempt.ended_at or now
+        took = attempt.detail.get("took") or max((attempt.ended_at or now) - attempt.started_at, 0)
         used = [f"process {attempt.detail['pid']}"] if "pid" in attempt.detail else []
         if attempt.cpu_seconds is not None:
             used.append(f"CPU {format_duration(attempt.cpu_seconds)}")
@@ -154,7 +154,7 @@ def _attempts(attempts: Sequence[Attempt], now: float) -> Table:
         table.add_row(
             f"  {attempt.n}",
             attempt.outcome or "running",
-            f"{clock_time(attempt.started_at)} for {format_duration(max(until - attempt.started_at, 0))}",
+            f"{clock_time(attempt.started_at)} for {format_duration(took)}",
             Text(", ".join(used)),
             Text(clean(message).partition("\n")[0]),
         )

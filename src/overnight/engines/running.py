@@ -253,7 +253,7 @@ def _settle(tx: Transaction, claim: Claim, outcome: Outcome, attempt: Attempt | 
         claim.job,
         claim.attempt,
         outcome,
-        detail={"pid": attempt.child.pid},
+        detail={"pid": attempt.child.pid, "took": round(attempt.took, 3)},
         cpu_seconds=attempt.cpu_seconds,
         peak_memory=attempt.sampler.peak,
     )
