@@ -171,6 +171,15 @@ def test_a_hand_over_costs_a_sentence_once_the_next_worker_has_it() -> None:
     assert story.progresses(3) == ["↻ its worker handed it over; started again"]
 
 
+def test_an_interruption_that_nobody_announced_is_told_as_one() -> None:
+    story = Story()
+    story.is_claimed()
+    detail = {"outcome": "Interrupted", "stopped_by": "terminated", "announced": False}
+    assert story.happens(Kind.SETTLED, detail, state=State.QUEUED, due_at=story.now) == []
+    story.is_claimed()
+    assert story.progresses(3) == ["↻ its process was ended from outside; started again"]
+
+
 def test_requests_and_sleep_are_noted() -> None:
     story = Story()
     story.is_claimed()

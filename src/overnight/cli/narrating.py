@@ -102,7 +102,9 @@ class Narrator:
         if outcome in {"Crashed", "Lost"}:
             self._break = _Break(error_text(error) if error else "process lost", event.attempt, job.progress)
         elif outcome == "Interrupted":
-            self._break = _Break("its worker handed it over", event.attempt, job.progress)
+            was_announced = event.detail.get("announced", True)
+            why = "its worker handed it over" if was_announced else "its process was ended from outside"
+            self._break = _Break(why, event.attempt, job.progress)
         elif outcome == "Snoozed":
             yield Sentence("again", f"↻ snoozed; {when}")
         else:
