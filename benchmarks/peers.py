@@ -60,10 +60,22 @@ class Celery:
         return json.loads(done.stdout)
 
     @contextmanager
-    def worker(self) -> Iterator[subprocess.Popen[bytes]]:
+    def worker(self, *options: str) -> Iterator[subprocess.Popen[bytes]]:
         """Have a worker with two processes, and Celery's own choice of everything else."""
+        command = [
+            PYTHON,
+            "-m",
+            "celery",
+            "-A",
+            "benchmarks.celery_redis",
+            "worker",
+            "-c",
+            "2",
+            "-l",
+            "ERROR",
+        ]
         process = subprocess.Popen(
-            [PYTHON, "-m", "celery", "-A", "benchmarks.celery_redis", "worker", "-c", "2", "-l", "ERROR"],
+            [*command, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
