@@ -70,6 +70,36 @@ def test_what_was_seen_has_a_name(what: dict[str, object], expected: type) -> No
     assert name_of(verdict(seen(**what))) == expected.__name__
 
 
+def test_a_process_that_was_never_ready_has_started_nothing() -> None:
+    expected = Interrupted("killed", announced=False, was_started=False)
+    assert verdict(seen(code=1, was_ready=False)) == expected
+    assert verdict(seen(code=-9, was_ready=False, zygote_died=True)) == expected
+    handed_over = seen(code=-9, was_ready=False, stop="handover", stopped_by="killed")
+    assert verdict(handed_over) == Interrupted("killed", was_started=False)
+
+
+def test_an_interruption_says_whether_the_worker_announced_it() -> None:
+    assert verdict(seen(last=BY_STOP, stopped_by="terminated")) == Interrupted("terminated", announced=False)
+    assert verdict(seen(last=BY_STOP, stop="handover", stopped_by="asked")) == Interrupted("asked")
+
+
+def test_whoever_closes_or_soils_the_line_has_crashed() -> None:
+    closed = verdict(seen(code=-9, cut_off=True))
+    assert isinstance(closed, Crashed)
+    assert "closed its line" in closed.error.message
+    soiled = verdict(seen(code=-9, nonsense="a frame of 4 GiB"))
+    assert isinstance(soiled, Crashed)
+    assert "a frame of 4 GiB" in soiled.error.message
+
+
+def test_memory_is_told_by_whoever_saw_more_of_it() -> None:
+    last = msgspec.structs.replace(RAISED, memory=True, peak=900)
+    for peak in (0, 500, 1000):
+        told = verdict(Seen(options=Options(memory=1000), last=last, peak=peak))
+        assert isinstance(told, OutOfMemory)
+        assert told.error.detail == {"peak": max(peak, 900), "limit": 1000}
+
+
 def test_a_kill_near_the_limit_was_most_likely_the_kernels() -> None:
     options = Options(memory=1000)
     near = verdict(Seen(options=options, code=-9, peak=950))

@@ -40,6 +40,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         stopped_by: what it took: "asked", "terminated" or "killed".
         guard_killed: the guard killed, because the lease had run out.
         zygote_died: the child ended together with its zygote.
+        was_ready: the child was ready for work; else nothing of the task's has run.
         nonsense: what it sent that was no message.
         cut_off: it has closed its line to the worker.
         peak: the most memory that was seen in use, in bytes.
@@ -53,6 +54,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     stopped_by: str | None = None
     guard_killed: bool = False
     zygote_died: bool = False
+    was_ready: bool = True
     nonsense: str | None = None
     cut_off: bool = False
     peak: int = 0
@@ -93,8 +95,8 @@ def _after_silence(seen: Seen) -> Outcome:
         return Lost(_error("Lost", message))
     if seen.stop is not None:
         return _stopped(seen, None)
-    if seen.zygote_died:
-        return Interrupted("killed", announced=False)
+    if seen.zygote_died or not seen.was_ready:
+        return Interrupted("killed", announced=False, was_started=seen.was_ready)
     if seen.nonsense is not None:
         message = f"the process of the attempt spoke nonsense: {seen.nonsense}"
         hint = "does the task write into descriptors that it did not open?"
@@ -127,7 +129,7 @@ def _stopped(seen: Seen, last: Raised | None) -> Outcome:
             detail = {**_memory(seen), "stopped_by": by}
             return OutOfMemory(_error("OutOfMemory", _memory_words(seen, "measured"), last, detail))
         case _:
-            return Interrupted(by, announced=seen.stop is not None)
+            return Interrupted(by, announced=seen.stop is not None, was_started=seen.was_ready)
 
 
 def _how(seen: Seen, by: str) -> str:
