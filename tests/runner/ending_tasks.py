@@ -418,6 +418,32 @@ def ignore_signals(ledger: Path) -> None:
     time.sleep(HOUR)
 
 
+@task(grace="2s")
+def handle_signals(ledger: Path, how: str) -> str:
+    """Take SIGTERM for itself, as libraries do that save their own state."""
+    told: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        told.append(number)
+
+    def leave(_number: int, _frame: object) -> None:
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, note if how == "return" else leave)
+    note_pid(ledger)
+    while not told:
+        time.sleep(0.01)
+    return "half of it"
+
+
+@task(grace="1s")
+def flood_for_ever(ledger: Path) -> None:
+    """Keep everybody busy."""
+    note_pid(ledger)
+    while True:
+        print("x" * 200)
+
+
 @task(grace="3s")
 def clean_up_slowly(ledger: Path) -> None:
     """Take a while to end decently."""

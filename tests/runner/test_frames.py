@@ -40,13 +40,15 @@ def test_the_end_of_the_other_side_is_noticed(ends) -> None:
     assert not reader.is_ended
     assert reader.read() == []
     assert reader.is_ended
+    assert reader.is_cut
 
 
 def test_a_length_out_of_bounds_is_no_frame(ends) -> None:
     ours, theirs = ends
-    theirs.sendall((LONGEST + 1).to_bytes(4, "little"))
-    with pytest.raises(NoFrame):
+    theirs.sendall(frame(b"whole") + (LONGEST + 1).to_bytes(4, "little"))
+    with pytest.raises(NoFrame) as nonsense:
         FrameReader(ours).read()
+    assert nonsense.value.before == [b"whole"]
 
 
 def test_what_is_no_message_does_not_decode() -> None:

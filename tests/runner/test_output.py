@@ -7,7 +7,7 @@ from pathlib import Path
 
 from overnight.jobs import State
 from tests.runner import ending_tasks as tasks
-from tests.runner.conftest import Bench
+from tests.runner.conftest import Bench, pids_in
 
 
 def test_each_attempt_keeps_its_own_lines_in_order_with_their_time(bench: Bench) -> None:
@@ -34,6 +34,17 @@ def test_a_flood_of_lines_is_kept_to_the_last(bench: Bench) -> None:
     job = bench.run(tasks.flood, 20_000)
     assert time.monotonic() - began < 10
     assert bench.lines(job, "stdout") == [f"line {number:06}" for number in range(20_000)]
+
+
+def test_a_flood_holds_nobody_up(bench: Bench, tmp_path: Path) -> None:
+    flood = bench.submit(tasks.flood_for_ever, tmp_path / "ledger")
+    pids_in(tmp_path / "ledger")
+    began = time.monotonic()
+    for number in range(5):
+        assert bench.run(tasks.give, number).result == number
+    assert time.monotonic() - began < 2
+    flood.cancel()
+    assert bench.ended(flood).state is State.CANCELLED
 
 
 def test_whatever_comes_out_of_the_process_is_a_line(bench: Bench, tmp_path: Path) -> None:

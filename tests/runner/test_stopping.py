@@ -46,6 +46,7 @@ CASES = {
     "with a pool of processes": Case(tasks.use_pool, 3, "terminated", 2),
     "cleaning up slowly": Case(tasks.clean_up_slowly, 1, "terminated", 2),
     "swallowing the first stop": Case(tasks.swallow_once, 1, "terminated", 1),
+    "flooding its log": Case(tasks.flood_for_ever, 1, "terminated", 1.5),
     "ignoring signals": Case(tasks.ignore_signals, 1, "killed", 2),
     "failing while cleaning up": Case(tasks.raise_after_stop, 1, "terminated", 1),
     "looping in C": Case(tasks.loop_in_c, 1, "killed", 2),
@@ -102,7 +103,7 @@ def hurried(
 
 
 #: These keep a processor each.
-BUSY = ("looping", "looping in C", "matching", "hashing in C")
+BUSY = ("looping", "flooding its log", "looping in C", "matching", "hashing in C")
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in BUSY])
@@ -163,6 +164,21 @@ def test_a_value_returned_after_a_swallowed_stop_comes_too_late(bench: Bench, tm
     assert bench.lines(job, "stdout") == ["swallowed Stopped"]
     job = bench.ended(timed)
     assert (job.state, job.result, job.error.kind) == (State.FAILED, None, "TimedOut")
+
+
+@pytest.mark.parametrize("how", ["return", "exit"])
+def test_a_function_that_takes_the_signal_itself_was_stopped_all_the_same(
+    bench: Bench, tmp_path: Path, how: str
+) -> None:
+    timed = bench.submit(tasks.handle_signals, tmp_path / "timed", how, timeout="0.3s")
+    cancelled = bench.submit(tasks.handle_signals, tmp_path / "cancelled", how)
+    pids_in(tmp_path / "cancelled")
+    assert seconds_until_ended(cancelled, cancelled.cancel) <= 1
+    job = cancelled.snapshot()
+    assert (job.state, job.result, job.error) == (State.CANCELLED, None, None)
+    job = bench.ended(timed)
+    assert (job.state, job.result, job.error.kind) == (State.FAILED, None, "TimedOut")
+    assert job.error.detail == {"stopped_by": "terminated"}
 
 
 def test_what_a_function_raises_while_it_is_stopped_is_kept_beside_the_stop(

@@ -24,6 +24,7 @@ from overnight.outcome import (
 from overnight.runner.verdict import Seen, verdict
 
 RAISED = Raised(type="ValueError", message="no", traceback="Traceback...")
+DEAF = Returned(b"1", takes_signals=True)
 BY_STOP = Raised(type="Stopped", message="", traceback="", stopped="cancel", retried=False)
 
 
@@ -41,6 +42,12 @@ def seen(**what: object) -> Seen:
         ({"last": Returned(b"1", "cancel"), "stop": "cancel", "stopped_by": "asked"}, Cancelled),
         ({"last": Returned(b"1", "timeout"), "stop": "timeout", "stopped_by": "terminated"}, TimedOut),
         ({"last": Returned(b"1", "handover"), "stop": "handover", "stopped_by": "asked"}, Succeeded),
+        # A function that handles SIGTERM itself has heard it, though it did not tell.
+        ({"last": DEAF, "stop": "cancel", "stopped_by": "terminated"}, Cancelled),
+        ({"last": DEAF, "stop": "timeout", "stopped_by": "terminated"}, TimedOut),
+        ({"last": DEAF, "stop": "cancel"}, Succeeded),
+        ({"last": DEAF, "stop": "handover", "stopped_by": "terminated"}, Succeeded),
+        ({"last": DEAF}, Succeeded),
         # An unannounced SIGTERM that the function outran.
         ({"last": Returned(b"1", "terminated")}, Succeeded),
         ({"last": RAISED}, Failed),

@@ -59,11 +59,13 @@ class Stopping(_Message, frozen=True):
 class Returned(_Message, frozen=True):
     """The function returned; `data` is its result as JSON.
 
-    `stopped` names the stop that had been raised in it before, if it swallowed one.
+    `stopped` names the stop that had been raised in it before, if it swallowed one. With `takes_signals` it
+    has a handler for SIGTERM of its own, so it may have taken one without our noticing.
     """
 
     data: bytes
     stopped: str | None = None
+    takes_signals: bool = False
 
 
 class Raised(_Message, frozen=True):
@@ -75,6 +77,7 @@ class Raised(_Message, frozen=True):
         snooze: seconds until the next start, where the task asked for that and did not fail.
         memory: it ran out of memory; `peak`, the most that its process had, in bytes.
         stopped: the exception is our own stop, and this is its reason.
+        takes_signals: as in `Returned`.
     """
 
     type: str
@@ -87,6 +90,7 @@ class Raised(_Message, frozen=True):
     memory: bool = False
     peak: int = 0
     stopped: str | None = None
+    takes_signals: bool = False
 
 
 # -- from the worker down ----------------------------------------------------------------------------

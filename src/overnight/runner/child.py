@@ -189,6 +189,8 @@ def _run(
     if options.memory is not None:
         limits.limit_memory(options.memory)
     last = call(task, start, options, inside)
+    if signal.getsignal(signal.SIGTERM) is not _terminate:
+        last = msgspec.structs.replace(last, takes_signals=True)
     link.stop.end()
     _flush()
     try:

@@ -72,13 +72,13 @@ def verdict(seen: Seen) -> Outcome:
 
 def _after_return(seen: Seen, last: Returned) -> Outcome:
     # A stop that was never raised in the function came too late; a hand-over that it outran is no loss.
-    if last.stopped is None or seen.stop in (None, "handover"):
+    if not _has_stopped(seen, last) or seen.stop in (None, "handover"):
         return Succeeded(last.data, digest(last.data))
     return _stopped(seen, None)
 
 
 def _after_raise(seen: Seen, last: Raised) -> Outcome:
-    if last.stopped is not None:
+    if _has_stopped(seen, last):
         return _stopped(seen, last)
     if last.snooze is not None:
         return Snoozed(last.snooze)
@@ -87,6 +87,11 @@ def _after_raise(seen: Seen, last: Raised) -> Outcome:
         words = _memory_words(seen, "its allocation failed")
         return OutOfMemory(_error("OutOfMemory", words, last, _memory(seen)))
     return Failed(_error("Failed", last.message, last), last.retried, last.after)
+
+
+def _has_stopped(seen: Seen, last: Returned | Raised) -> bool:
+    """Whether the function had been told to stop when it came to its end."""
+    return last.stopped is not None or (last.takes_signals and seen.stopped_by == "terminated")
 
 
 def _after_silence(seen: Seen) -> Outcome:
