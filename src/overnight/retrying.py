@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 #: Errors of the program, not of the world: another attempt would fail in the same way.
@@ -48,14 +50,16 @@ def class_name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def is_retried(kind: type[BaseException], retry_on: tuple[str, ...]) -> bool:
+def is_retried(
+    kind: type[BaseException], retry_on: tuple[str, ...], *, name_of: Callable[[type], str] = class_name
+) -> bool:
     """Say whether an exception of this class is worth another attempt.
 
     The classes of the exception are read from the most special to the most general. A class that is named
     in `retry_on` says yes; a programming error that was reached before any named class says no.
     """
     for ancestor in kind.__mro__:
-        if class_name(ancestor) in retry_on:
+        if name_of(ancestor) in retry_on:
             return True
         if ancestor in NEVER_RETRIED:
             return False

@@ -42,7 +42,7 @@ def call(task: Task[..., Any, Any], start: Start, options: Options, inside: Insi
         stop.end()
         if isinstance(error, MemoryError) and options.memory is not None:
             limits.lift_memory_limit()
-        told = tell(error, options)
+        told = tell(error, options, task.name_of)
         if told.memory:
             told = msgspec.structs.replace(told, peak=limits.peak_memory())
         _save_position(inside)

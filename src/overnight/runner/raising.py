@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -31,12 +32,13 @@ def refused(error: BaseException) -> Raised:
     )
 
 
-def tell(error: BaseException, options: Options) -> Raised:
+def tell(error: BaseException, options: Options, name_of: Callable[[type], str] = class_name) -> Raised:
     """Tell of an exception that the function raised, or that its result caused.
 
     Args:
         error: the exception.
         options: the job's, with what it counts as worth another attempt.
+        name_of: gives the names by which those are known.
     """
     kind = type(error)
     told = Raised(
@@ -44,7 +46,7 @@ def tell(error: BaseException, options: Options) -> Raised:
         message=_message(error),
         traceback=traceback_text(error),
         hint=hint_of(error),
-        retried=is_retried(kind, options.retry_on),
+        retried=is_retried(kind, options.retry_on, name_of=name_of),
     )
     match error:
         case Stopped():

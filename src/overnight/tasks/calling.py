@@ -7,11 +7,14 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar, Unpack
 
+from msgspec.structs import replace
+
 from overnight.codec import Signature
 from overnight.errors import BadInput, BadOption, Refused
 from overnight.handle import JobHandle, Keeper
 from overnight.jobs import Call
 from overnight.options import CALL_OPTIONS, TASK_OPTIONS, CallOptions, Options, merge
+from overnight.retrying import class_name
 from overnight.sources import Source, is_importing
 
 P = ParamSpec("P")
@@ -45,10 +48,22 @@ class Task(Generic[P, C, R]):
         self.function = function
         self.name = name
         self.source = source
-        self.options = options
+        retry_on = tuple(map(self._named_by_source, options.retry_on))
+        self.options = options if retry_on == options.retry_on else replace(options, retry_on=retry_on)
         self.is_declared = is_declared
         self.signature = Signature(function, name)
         self._keeper = keeper
+
+    def name_of(self, kind: type) -> str:
+        """Return the name by which `retry_on` knows an exception class: the same here and in every worker."""
+        return self._named_by_source(class_name(kind))
+
+    def _named_by_source(self, name: str) -> str:
+        # A file that is run as a program is `__main__` there, and may have another name in a worker.
+        module = self.function.__module__
+        if module == self.source.module or not name.startswith(f"{module}."):
+            return name
+        return self.source.module + name.removeprefix(module)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
         """Call the function here and now, as if it were no task."""
