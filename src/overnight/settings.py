@@ -31,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         memory_budget: what the memory limits of a worker's jobs may add up to.
         lease: after so long without a beat, others may take a worker's jobs.
         handover: so long after a worker was told to leave, what it runs is killed.
+        idle: a worker that nobody asked for by name leaves after so long without work.
         crash_limit: crashes in a row that make a job poison.
         origins: where each value comes from, in words.
         project: the folder of the pyproject.toml that was read, on which relative `tasks` stand.
@@ -42,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     memory_budget: int
     lease: float = 30.0
     handover: float = 25.0
+    idle: float = 60.0
     crash_limit: int = 3
     origins: dict[str, str] = {}
     project: Path | None = None
@@ -65,6 +67,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "memory_budget": byte_count,
     "lease": seconds,
     "handover": seconds,
+    "idle": seconds,
     "crash_limit": _whole,
 }
 
@@ -157,6 +160,7 @@ def _defaults() -> dict[str, tuple[Any, str]]:
         "memory_budget": (_memory_of_machine() * 8 // 10, "default: 80 % of the machine's memory"),
         "lease": (30.0, "default"),
         "handover": (25.0, "default"),
+        "idle": (60.0, "default"),
         "crash_limit": (3, "default"),
         "tasks": ((), "default"),
     }

@@ -32,9 +32,9 @@ class Line(NamedTuple):
 class Place:
     """A folder with a store, a ledger in which jobs sign, and a gate for which they wait."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, home: Path | None = None) -> None:
         self.folder = folder
-        self.home = folder / "home"
+        self.home = home or folder / "home"
         self.app: App = app_on(self.home)
 
     def submit(self, name: str = "waits", *args: object, **options: Any) -> JobHandle[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from overnight.errors import Conflict
+from overnight.errors import Conflict, StoreCorrupt
 from overnight.store import Store, jobs, reading, saves, workers
 from overnight.store.logs import Line
 from overnight.store.transaction import Transaction
@@ -250,3 +250,13 @@ def test_a_store_may_be_closed_while_others_use_it(store: Store) -> None:
         used = sum(user.result(timeout=30) for user in users)
     assert len(store.read(reading.jobs, limit=10_000)) == used
     assert len(store.logs.lines("j1", limit=10_000)) == used
+
+
+def test_after_the_file_was_moved_nothing_is_accepted_that_would_be_lost(store: Store) -> None:
+    submit(store)
+    aside = store.path.rename(store.home / "aside.db")
+    for write in (store.write, lambda *args: store.send(*args).result(10)):
+        with pytest.raises(StoreCorrupt, match="moved or deleted"):
+            write(jobs.add, [call()])
+    aside.rename(store.path)
+    submit(store)

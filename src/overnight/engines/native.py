@@ -264,10 +264,14 @@ class Worker:
         return bool(claims)
 
     def _patience(self) -> float:
-        due = self._read(reading.next_due, default=None)
-        if due is None:
-            return _POLL_EVERY
-        return min(max(due - self._store.clock.now(), 0.001), _POLL_EVERY)
+        """Return how long to wait for a bell, in seconds."""
+        waits = [_POLL_EVERY]
+        due: float | None = self._read(reading.next_due, default=None)
+        if due is not None:
+            waits.append(due - self._store.clock.now())
+        if self.options.idle is not None:
+            waits.append(max(self._idle_left(self.options.idle), _POLL_EVERY / 10))
+        return max(min(waits), 0.001)
 
     def _read(self, verb: Callable[[Transaction], T], *, default: T) -> T:
         """Read from the store; a store that cannot be read now is asked again later."""
@@ -285,7 +289,10 @@ class Worker:
         idle = self.options.idle
         if idle is None or self._running.claims or self._is_leaving:
             return False
-        return self._store.clock.steady() - self._busy_at >= idle
+        return self._idle_left(idle) <= 0
+
+    def _idle_left(self, idle: float) -> float:
+        return self._busy_at + idle - self._store.clock.steady()
 
     async def _leave_if_idle(self) -> bool:
         """Leave, unless a job that we serve has come in this very moment."""

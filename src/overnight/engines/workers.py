@@ -21,9 +21,6 @@ from overnight.store import Store, serving, workers
 #: A worker that was started for somebody who waits has its row by then, or something is wrong.
 _PATIENCE = 20.0
 
-#: A worker that nobody asked for by name leaves after so long without work.
-IDLE = "60s"
-
 _LOG = "worker.log"
 _TAIL = 2000
 
@@ -77,7 +74,7 @@ def _start(settings: Settings) -> subprocess.Popen[bytes]:
     with pathlib.Path(settings.home / _LOG).open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "overnight", "--home", str(settings.home),
-             "worker", "--idle", IDLE, "--all-files"],
+             "worker", "--idle", f"{settings.idle}s", "--all-files"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

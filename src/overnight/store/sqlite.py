@@ -184,9 +184,7 @@ def meaning(error: BaseException, path: Path) -> StoreError | None:
     """Return what an error of the driver says about the store; None if it is about the statement."""
     code = _primary_code(error)
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_DBMOVED:
-        return StoreCorrupt(
-            f"{path} was moved or deleted while it was in use", hint="put it back, and start again"
-        )
+        return moved(path)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
         return StoreBusy(
             f"somebody held the write lock of {path} for more than {PATIENCE:.0f} s",
@@ -215,3 +213,10 @@ def meaning(error: BaseException, path: Path) -> StoreError | None:
 def full(path: Path) -> StoreFull:
     """Return the error that says that there is no room."""
     return StoreFull(f"the disk under {path} is full: nothing was written", hint="make room there")
+
+
+def moved(path: Path) -> StoreCorrupt:
+    """Return the error that says that the file in use is not the one of its name any more."""
+    return StoreCorrupt(
+        f"{path} was moved or deleted while it was in use", hint="put it back, and start again"
+    )

@@ -8,10 +8,12 @@ gathered into its next commit. Each verb stands alone in it: one that fails is u
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -76,6 +78,7 @@ class Writer:
 
     def _begin_anew(self) -> None:
         self._connection: Connection | None = None
+        self._file: tuple[int, int] | None = None
         self._lock = Lock()  # whoever holds it writes
         self._orders: SimpleQueue[_Order | None] = SimpleQueue()
         self._starting = Lock()
@@ -166,7 +169,7 @@ class Writer:
         connection = None
         try:
             connection = self._open()
-            sqlite.begin(connection)
+            self._begin(connection)
             tx = Transaction(connection, self._place)
             result = verb(tx, *args, **kwargs)
             connection.execute("COMMIT")
@@ -182,7 +185,14 @@ class Writer:
     def _open(self) -> Connection:
         if self._connection is None:
             self._connection = self._connect()
+            self._file = _identity(self._space.path)
         return self._connection
+
+    def _begin(self, connection: Connection) -> None:
+        sqlite.begin(connection)
+        # In WAL mode SQLite does not look itself, and what is written into a deleted file is gone (2 µs).
+        if _identity(self._space.path) != self._file:
+            raise sqlite.moved(self._space.path)
 
     # -- many verbs ----------------------------------------------------------------------------------
 
@@ -243,7 +253,7 @@ class Writer:
                 batch.append(order)
                 if connection is None:
                     connection = self._open()
-                    sqlite.begin(connection)
+                    self._begin(connection)
                     until = time.monotonic() + _LONGEST_BATCH
                 self._perform(order, connection)
             if connection is not None:
@@ -280,6 +290,15 @@ class Writer:
             except Exception as error:
                 order.future.set_exception(error)
         return batch
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from every other, whatever it is called; None if it is not there."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 -- pathlib's costs twice as much, at every commit
+    except OSError:  # deleted
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _call_back(tx: Transaction) -> None:
