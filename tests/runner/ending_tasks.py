@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -638,6 +639,24 @@ def describe_process() -> dict[str, Any]:
         "descriptors": len(list(Path("/proc/self/fd").iterdir())),
         "pid": os.getpid(),
     }
+
+
+@task
+def use_pool_of_kind(kind: str) -> list[Any]:
+    """Have processes of every kind do the work, and leave those behind that the library leaves."""
+    context = multiprocessing.get_context(kind)
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        return [sum(pool.map(abs, range(-10, 0))), sorted(pool.map(recall_job, range(2)))]
+
+
+def recall_job(_number: int) -> str:
+    """Say what a process that the function has started knows of the job."""
+    return str(job.id)
+
+
+@task
+def ask() -> str:
+    return input("what is your name? ")
 
 
 # -- what is left behind -----------------------------------------------------------------------------

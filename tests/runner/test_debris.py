@@ -27,6 +27,20 @@ def test_processes_that_were_left_are_ended(bench: Bench, tmp_path: Path) -> Non
     assert bench.left_of(job) == []
 
 
+@pytest.mark.parametrize("kind", ["fork", "spawn", "forkserver"])
+def test_pools_of_processes_work_and_end_with_the_job(bench: Bench, kind: str) -> None:
+    job = bench.run(tasks.use_pool_of_kind, kind)
+    known = {"fork": job.id}.get(kind, "None")  # a process that was not forked knows nothing of the job
+    assert (job.state, job.result) == (State.SUCCEEDED, [55, [known] * 2])
+    assert bench.left_of(job) == []
+
+
+def test_nobody_answers_a_question(bench: Bench) -> None:
+    job = bench.run(tasks.ask)
+    assert (job.state, job.error.type) == (State.FAILED, "EOFError")
+    assert bench.lines(job, "stdout") == ["what is your name? "]
+
+
 def test_whoever_writes_into_our_socket_has_crashed(bench: Bench) -> None:
     began = time.monotonic()
     job = bench.run(tasks.write_into_our_socket)

@@ -18,7 +18,8 @@ from tests.workers import RunningWorker, app_on
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     home = tmp_path_factory.mktemp("home")
     app = app_on(home)
-    with RunningWorker(home, threaded_tasks.__name__, numeric_tasks.__name__) as worker:
+    sources = (threaded_tasks.__name__, numeric_tasks.__name__)
+    with RunningWorker(home, *sources, PYTHONIOENCODING="latin-1") as worker:  # what is kept is UTF-8
         yield Bench(app, worker)
     app.close()
 
@@ -36,7 +37,7 @@ def test_a_source_that_starts_threads_gets_fresh_processes(place: Bench) -> None
     assert len({job.result["pid"] for job in jobs}) == 3
     for job in jobs:
         assert job.result["mark"].startswith(f"{place.last_attempt(job).worker}:{job.id}:1")
-    assert place.lines(jobs[0], "stdout") == ["in"]
+    assert place.lines(jobs[0], "stdout") == ["größe"]
     why = served(place)["threaded_tasks"]
     assert why is not None
     assert "starts threads" in why

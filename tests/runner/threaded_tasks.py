@@ -29,7 +29,7 @@ time.sleep(0.5)
 def use_lock() -> Any:
     """Take the lock that the thread holds nearly always: in a fork it would stay locked for ever."""
     with _lock:
-        print("in")
+        print("größe")
     return {"threads": threading.active_count(), "pid": os.getpid(), "mark": os.environ["OVERNIGHT_MARK"]}
 
 
