@@ -12,7 +12,7 @@ import pytest
 from overnight import App
 from overnight.jobs import Attempt, Job, State
 from overnight.runner.processes import marked
-from tests.runner import ending_tasks
+from tests.runner import simple_tasks
 from tests.waiting import until
 from tests.workers import RunningWorker, app_on
 
@@ -56,16 +56,17 @@ class Bench(NamedTuple):
     def works_on(self) -> None:
         """The worker is unharmed: the same process, and it does its work."""
         assert self.worker.process.poll() is None
-        assert self.run(ending_tasks.give, "still here").result == "still here"
+        assert self.run(simple_tasks.give, "still here").result == "still here"
 
 
 @pytest.fixture(scope="module")
 def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """A worker with four slots, or as many as the module says."""
+    """A worker for the tasks of a module's `TASKS`, with four slots, or as many as its `SLOTS` says."""
+    served = (simple_tasks, *getattr(request.module, "TASKS", ()))
     slots = getattr(request.module, "SLOTS", 4)
     home = tmp_path_factory.mktemp("home")
     app = app_on(home)
-    with RunningWorker(home, ending_tasks.__name__, slots=slots) as worker:
+    with RunningWorker(home, *(tasks.__name__ for tasks in served), slots=slots) as worker:
         bench = Bench(app, worker)
         bench.works_on()  # from here on, what takes long is the job's own doing
         yield bench

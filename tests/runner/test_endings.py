@@ -9,9 +9,11 @@ import pytest
 
 from overnight import JobFailed
 from overnight.jobs import State
-from tests.runner import ending_tasks as tasks
+from tests.runner import ending_tasks
 from tests.runner.conftest import PATIENCE, Bench, pids_in
 from tests.waiting import until
+
+TASKS = (ending_tasks,)
 
 # -- processes that end without a word ---------------------------------------------------------------
 
@@ -33,7 +35,7 @@ from tests.waiting import until
 def test_a_process_that_dies_without_a_word_has_crashed(
     bench: Bench, how: str, message: str, detail: dict[str, object]
 ) -> None:
-    job = bench.run(tasks.die, how)
+    job = bench.run(ending_tasks.die, how)
     assert (job.state, job.reason, job.crashes, job.failures) == (State.FAILED, "at_most_once", 1, 0)
     assert job.error.kind == "Crashed"
     assert job.error.message.startswith(message)
@@ -48,18 +50,18 @@ def test_a_process_that_dies_without_a_word_has_crashed(
     ("how", "word"), [("SIGKILL", "memory"), ("segfault", "native library"), ("exit 3", "return")]
 )
 def test_a_crash_says_what_to_do(bench: Bench, how: str, word: str) -> None:
-    assert word in bench.run(tasks.die, how).error.hint
+    assert word in bench.run(ending_tasks.die, how).error.hint
 
 
 def test_what_was_printed_before_a_crash_is_kept(bench: Bench) -> None:
-    job = bench.run(tasks.speak_and_die)
+    job = bench.run(ending_tasks.speak_and_die)
     assert bench.lines(job, "stdout") == ["the last line", "and a half"]
-    assert bench.lines(bench.run(tasks.die, "exit 3 with words"), "stdout") == ["last words"]
+    assert bench.lines(bench.run(ending_tasks.die, "exit 3 with words"), "stdout") == ["last words"]
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "zygote"])
 def test_an_interrupted_job_that_may_start_once_only_fails(bench: Bench, how: str) -> None:
-    job = bench.run(tasks.die, how)
+    job = bench.run(ending_tasks.die, how)
     assert (job.state, job.reason, job.interruptions) == (State.FAILED, "at_most_once", 1)
     assert job.error.kind == "Interrupted"
     assert "may not be started again" in job.error.message
@@ -67,7 +69,7 @@ def test_an_interrupted_job_that_may_start_once_only_fails(bench: Bench, how: st
 
 def test_three_crashes_are_poison(bench: Bench, tmp_path: Path) -> None:
     began = time.monotonic()
-    job = bench.run(tasks.crash, tmp_path / "ledger")
+    job = bench.run(ending_tasks.crash, tmp_path / "ledger")
     assert (job.state, job.reason, job.crashes, job.attempt) == (State.FAILED, "poison", 3, 3)
     assert (job.error.kind, job.error.message) == ("Crashed", "process killed by SIGKILL")
     assert len(pids_in(tmp_path / "ledger")) == 3
@@ -75,12 +77,12 @@ def test_three_crashes_are_poison(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_a_job_that_saves_between_its_crashes_is_no_poison(bench: Bench, tmp_path: Path) -> None:
-    job = bench.run(tasks.crash_after_saving, tmp_path / "ledger", 5)
+    job = bench.run(ending_tasks.crash_after_saving, tmp_path / "ledger", 5)
     assert (job.state, job.result, job.attempt) == (State.SUCCEEDED, 6, 6)
 
 
 def test_a_job_that_always_interrupts_itself_is_started_less_and_less(bench: Bench, tmp_path: Path) -> None:
-    handle = bench.submit(tasks.terminate_itself, tmp_path / "ledger")
+    handle = bench.submit(ending_tasks.terminate_itself, tmp_path / "ledger")
     until(lambda: handle.snapshot().due_at > time.time() + 0.5, within=PATIENCE, what="a pause")
     job = handle.cancel()
     assert (job.interruptions, job.crashes, job.failures) == (7, 0, 0)
@@ -120,7 +122,7 @@ def test_a_job_that_always_interrupts_itself_is_started_less_and_less(bench: Ben
     ],
 )
 def test_an_exception_keeps_its_type_and_words(bench: Bench, how: str, type: str, message: str) -> None:
-    job = bench.run(tasks.fail, how, attempts=1)
+    job = bench.run(ending_tasks.fail, how, attempts=1)
     assert (job.state, job.reason, job.failures, job.crashes) == (State.FAILED, None, 1, 0)
     error = job.error
     assert (error.kind, error.type, error.message) == ("Failed", type, message)
@@ -130,18 +132,18 @@ def test_an_exception_keeps_its_type_and_words(bench: Bench, how: str, type: str
 
 
 def test_a_traceback_tells_of_all_that_took_part(bench: Bench) -> None:
-    chained = bench.run(tasks.fail, "chained", attempts=1).error.traceback
+    chained = bench.run(ending_tasks.fail, "chained", attempts=1).error.traceback
     assert chained.index("KeyError: 'the cause'") < chained.index("ValueError: the effect")
-    group = bench.run(tasks.fail, "group", attempts=1).error.traceback
+    group = bench.run(ending_tasks.fail, "group", attempts=1).error.traceback
     assert "ValueError: one" in group
     assert "KeyError: 'two'" in group
-    recursion = bench.run(tasks.fail, "recursion", attempts=1).error.traceback
+    recursion = bench.run(ending_tasks.fail, "recursion", attempts=1).error.traceback
     assert len(recursion) < 70_000
     assert "repeated" in recursion
 
 
 def test_a_message_of_ten_megabytes_is_cut_and_keeps_both_ends(bench: Bench) -> None:
-    job = bench.run(tasks.fail, "long", attempts=1)
+    job = bench.run(ending_tasks.fail, "long", attempts=1)
     assert job.error.type == "ValueError"
     assert len(job.error.message) < 10_000
     assert "characters left out" in job.error.message
@@ -153,7 +155,7 @@ def test_a_message_of_ten_megabytes_is_cut_and_keeps_both_ends(bench: Bench) -> 
 
 @pytest.mark.parametrize("how", ["sys.exit", "interrupt", "generator exit"])
 def test_what_is_no_exception_is_not_tried_again(bench: Bench, how: str) -> None:
-    assert bench.run(tasks.fail, how).attempt == 1
+    assert bench.run(ending_tasks.fail, how).attempt == 1
 
 
 # -- results that cannot be kept ---------------------------------------------------------------------
@@ -177,7 +179,7 @@ def test_what_is_no_exception_is_not_tried_again(bench: Bench, how: str) -> None
 def test_a_result_that_cannot_be_kept_is_refused_and_left_in_a_file(
     bench: Bench, kind: str, words: str, left: str | None
 ) -> None:
-    job = bench.run(tasks.return_what, kind, attempts=3)
+    job = bench.run(ending_tasks.return_what, kind, attempts=3)
     assert (job.state, job.attempt, job.failures) == (State.FAILED, 1, 1), "another attempt would not help"
     error = job.error
     assert (error.kind, error.type) == ("Failed", "overnight.errors.ResultRefused")
@@ -197,27 +199,27 @@ def test_a_result_that_cannot_be_kept_is_refused_and_left_in_a_file(
 
 
 def test_arguments_results_and_saved_state_may_be_large(bench: Bench) -> None:
-    assert bench.run(tasks.measure, "x" * 1_000_000).result == 1_000_000
-    assert len(bench.run(tasks.give_text, 15 << 20).result) == 15 << 20
-    job = bench.run(tasks.crash_with_much_saved, 20 << 20)
+    assert bench.run(ending_tasks.measure, "x" * 1_000_000).result == 1_000_000
+    assert len(bench.run(ending_tasks.give_text, 15 << 20).result) == 15 << 20
+    job = bench.run(ending_tasks.crash_with_much_saved, 20 << 20)
     assert (job.state, job.result, job.crashes) == (State.SUCCEEDED, [2, 20 << 20], 1)
 
 
 @pytest.mark.parametrize("then", ["return", "raise", "exit"])
 def test_a_copy_of_the_process_cannot_speak_for_the_job(bench: Bench, then: str) -> None:
-    job = bench.run(tasks.fork_and_forget, then)
+    job = bench.run(ending_tasks.fork_and_forget, then)
     assert (job.state, job.result) == (State.SUCCEEDED, "from the job")
 
 
 @pytest.mark.parametrize("how", ["none", "odd", "text"])
 def test_a_function_may_leave_streams_behind_that_are_none(bench: Bench, how: str) -> None:
-    job = bench.run(tasks.replace_streams, how)
+    job = bench.run(ending_tasks.replace_streams, how)
     assert (job.state, job.result) == (State.SUCCEEDED, "went on")
 
 
 @pytest.mark.parametrize(("how", "words"), [("segfault", "Segmentation fault"), ("abort", "Aborted")])
 def test_the_log_shows_what_ran_when_a_native_library_failed(bench: Bench, how: str, words: str) -> None:
-    job = bench.run(tasks.die, how)
+    job = bench.run(ending_tasks.die, how)
     said = "\n".join(bench.lines(job, "stderr"))
     assert f"Fatal Python error: {words}" in said
     assert "ending_tasks.py" in said

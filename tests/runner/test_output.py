@@ -6,13 +6,15 @@ import time
 from pathlib import Path
 
 from overnight.jobs import State
-from tests.runner import ending_tasks as tasks
+from tests.runner import output_tasks, simple_tasks
 from tests.runner.conftest import Bench, pids_in
+
+TASKS = (output_tasks,)
 
 
 def test_each_attempt_keeps_its_own_lines_in_order_with_their_time(bench: Bench) -> None:
     before = time.time()
-    job = bench.run(tasks.talk)
+    job = bench.run(output_tasks.talk)
     assert (job.state, job.attempt) == (State.SUCCEEDED, 2)
     lines = list(bench.app.get(job.id).logs())
     for attempt in (1, 2):
@@ -31,24 +33,24 @@ def test_each_attempt_keeps_its_own_lines_in_order_with_their_time(bench: Bench)
 
 def test_a_flood_of_lines_is_kept_to_the_last(bench: Bench) -> None:
     began = time.monotonic()
-    job = bench.run(tasks.flood, 20_000)
+    job = bench.run(output_tasks.flood, 20_000)
     assert time.monotonic() - began < 10
     assert bench.lines(job, "stdout") == [f"line {number:06}" for number in range(20_000)]
 
 
 def test_a_flood_holds_nobody_up(bench: Bench, tmp_path: Path) -> None:
-    flood = bench.submit(tasks.flood_for_ever, tmp_path / "ledger")
+    flood = bench.submit(output_tasks.flood_for_ever, tmp_path / "ledger")
     pids_in(tmp_path / "ledger")
     began = time.monotonic()
     for number in range(5):
-        assert bench.run(tasks.give, number).result == number
+        assert bench.run(simple_tasks.give, number).result == number
     assert time.monotonic() - began < 2
     flood.cancel()
     assert bench.ended(flood).state is State.CANCELLED
 
 
 def test_whatever_comes_out_of_the_process_is_a_line(bench: Bench, tmp_path: Path) -> None:
-    job = bench.run(tasks.write_strangely, tmp_path / "ledger")
+    job = bench.run(output_tasks.write_strangely, tmp_path / "ledger")
     assert job.state is State.SUCCEEDED
     lines = bench.lines(job, "stdout")
     assert lines[0] == "from C"
@@ -62,13 +64,13 @@ def test_whatever_comes_out_of_the_process_is_a_line(bench: Bench, tmp_path: Pat
 
 
 def test_a_function_may_close_what_it_prints_to(bench: Bench) -> None:
-    job = bench.run(tasks.close_streams)
+    job = bench.run(output_tasks.close_streams)
     assert (job.state, job.result) == (State.SUCCEEDED, "went on")
     assert bench.lines(job, "stdout") == ["before"]
 
 
 def test_records_and_progress_that_are_hard_to_carry_harm_nobody(bench: Bench) -> None:
-    job = bench.run(tasks.log_strangely)
+    job = bench.run(output_tasks.log_strangely)
     assert (job.state, job.result) == (State.SUCCEEDED, "went on")
     first, second, third = bench.app.get(job.id).logs()
     assert first.text == "half \\ud800 a sign"

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from overnight.jobs import Job, State
-from tests.runner import ending_tasks as tasks
+from tests.runner import output_tasks, simple_tasks, stopping_tasks
 from tests.runner.conftest import PATIENCE, Bench, are_gone, is_running, pids_in, seconds_until_ended
 from tests.waiting import until
+
+TASKS = (output_tasks, stopping_tasks)
 
 #: As many as there are cases that do not keep a processor.
 SLOTS = 14
@@ -35,24 +37,24 @@ class Case(NamedTuple):
 
 #: A process that sleeps or loops in Python ends within a second; one in C gets its grace, which is 1 s here.
 CASES = {
-    "tracking": Case(tasks.track_slowly, 1, "asked", 1),
-    "sleeping": Case(tasks.sleep, 1, "terminated", 1),
-    "looping": Case(tasks.loop, 1, "terminated", 1),
-    "asynchronous": Case(tasks.sleep_later, 1, "asked", 1),
-    "blocking its loop": Case(tasks.block_the_loop, 1, "terminated", 1.5),
-    "waiting for a thread": Case(tasks.wait_for_thread, 1, "terminated", 1),
-    "waiting for a program": Case(tasks.run_program, 2, "terminated", 1),
-    "with scattered processes": Case(tasks.scatter, 3, "terminated", 1),
-    "with a pool of processes": Case(tasks.use_pool, 3, "terminated", 2),
-    "cleaning up slowly": Case(tasks.clean_up_slowly, 1, "terminated", 2),
-    "swallowing the first stop": Case(tasks.swallow_once, 1, "terminated", 1),
-    "flooding its log": Case(tasks.flood_for_ever, 1, "terminated", 1.5),
-    "ignoring signals": Case(tasks.ignore_signals, 1, "killed", 2),
-    "failing while cleaning up": Case(tasks.raise_after_stop, 1, "terminated", 1),
-    "looping in C": Case(tasks.loop_in_c, 1, "killed", 2),
-    "matching": Case(tasks.match_for_ever, 1, "terminated", 1),
-    "hashing in C": Case(tasks.hash_for_ever, 1, "killed", 2),
-    "deaf": Case(tasks.swallow, 1, "killed", 2),
+    "tracking": Case(stopping_tasks.track_slowly, 1, "asked", 1),
+    "sleeping": Case(stopping_tasks.sleep, 1, "terminated", 1),
+    "looping": Case(stopping_tasks.loop, 1, "terminated", 1),
+    "asynchronous": Case(stopping_tasks.sleep_later, 1, "asked", 1),
+    "blocking its loop": Case(stopping_tasks.block_the_loop, 1, "terminated", 1.5),
+    "waiting for a thread": Case(stopping_tasks.wait_for_thread, 1, "terminated", 1),
+    "waiting for a program": Case(stopping_tasks.run_program, 2, "terminated", 1),
+    "with scattered processes": Case(stopping_tasks.scatter, 3, "terminated", 1),
+    "with a pool of processes": Case(stopping_tasks.use_pool, 3, "terminated", 2),
+    "cleaning up slowly": Case(stopping_tasks.clean_up_slowly, 1, "terminated", 2),
+    "swallowing the first stop": Case(stopping_tasks.swallow_once, 1, "terminated", 1),
+    "flooding its log": Case(output_tasks.flood_for_ever, 1, "terminated", 1.5),
+    "ignoring signals": Case(stopping_tasks.ignore_signals, 1, "killed", 2),
+    "failing while cleaning up": Case(stopping_tasks.raise_after_stop, 1, "terminated", 1),
+    "looping in C": Case(stopping_tasks.loop_in_c, 1, "killed", 2),
+    "matching": Case(stopping_tasks.match_for_ever, 1, "terminated", 1),
+    "hashing in C": Case(stopping_tasks.hash_for_ever, 1, "killed", 2),
+    "deaf": Case(stopping_tasks.swallow, 1, "killed", 2),
 }
 
 
@@ -147,7 +149,7 @@ def test_the_end_of_its_time_ends_what_keeps_a_processor(
 
 
 def test_the_time_that_a_function_needs_to_clean_up_is_its_own(bench: Bench, tmp_path: Path) -> None:
-    handle = bench.submit(tasks.clean_up_slowly, tmp_path / "ledger")
+    handle = bench.submit(stopping_tasks.clean_up_slowly, tmp_path / "ledger")
     pids_in(tmp_path / "ledger")
     handle.cancel()
     job = bench.ended(handle)
@@ -155,9 +157,9 @@ def test_the_time_that_a_function_needs_to_clean_up_is_its_own(bench: Bench, tmp
 
 
 def test_a_value_returned_after_a_swallowed_stop_comes_too_late(bench: Bench, tmp_path: Path) -> None:
-    cancelled = bench.submit(tasks.return_after_stop, tmp_path / "cancelled")
+    cancelled = bench.submit(stopping_tasks.return_after_stop, tmp_path / "cancelled")
     pids_in(tmp_path / "cancelled")
-    timed = bench.submit(tasks.return_after_stop, tmp_path / "timed", timeout="0.5s")
+    timed = bench.submit(stopping_tasks.return_after_stop, tmp_path / "timed", timeout="0.5s")
     cancelled.cancel()
     job = bench.ended(cancelled)
     assert (job.state, job.result, job.error) == (State.CANCELLED, None, None)
@@ -170,8 +172,8 @@ def test_a_value_returned_after_a_swallowed_stop_comes_too_late(bench: Bench, tm
 def test_a_function_that_takes_the_signal_itself_was_stopped_all_the_same(
     bench: Bench, tmp_path: Path, how: str
 ) -> None:
-    timed = bench.submit(tasks.handle_signals, tmp_path / "timed", how, timeout="0.3s")
-    cancelled = bench.submit(tasks.handle_signals, tmp_path / "cancelled", how)
+    timed = bench.submit(stopping_tasks.handle_signals, tmp_path / "timed", how, timeout="0.3s")
+    cancelled = bench.submit(stopping_tasks.handle_signals, tmp_path / "cancelled", how)
     pids_in(tmp_path / "cancelled")
     assert seconds_until_ended(cancelled, cancelled.cancel) <= 1
     job = cancelled.snapshot()
@@ -184,7 +186,7 @@ def test_a_function_that_takes_the_signal_itself_was_stopped_all_the_same(
 def test_what_a_function_raises_while_it_is_stopped_is_kept_beside_the_stop(
     bench: Bench, tmp_path: Path
 ) -> None:
-    job = bench.run(tasks.raise_after_stop, tmp_path / "ledger", timeout="0.3s")
+    job = bench.run(stopping_tasks.raise_after_stop, tmp_path / "ledger", timeout="0.3s")
     assert (job.error.kind, job.error.type) == ("TimedOut", "ValueError")
     assert "failed while cleaning up" in job.error.traceback
     assert "Stopped" in job.error.traceback
@@ -192,7 +194,7 @@ def test_what_a_function_raises_while_it_is_stopped_is_kept_beside_the_stop(
 
 def test_a_result_that_is_returned_before_the_stop_was_raised_wins(bench: Bench, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    handle = bench.submit(tasks.return_in_time, tmp_path / "ledger", gate)
+    handle = bench.submit(stopping_tasks.return_in_time, tmp_path / "ledger", gate)
     pids_in(tmp_path / "ledger")
     handle.cancel()
     gate.touch()  # within the half second in which the function is only asked
@@ -202,7 +204,7 @@ def test_a_result_that_is_returned_before_the_stop_was_raised_wins(bench: Bench,
 
 
 def test_a_job_that_was_claimed_and_not_started_is_cancelled(bench: Bench) -> None:
-    handles = [bench.submit(tasks.give, number) for number in range(40)]
+    handles = [bench.submit(simple_tasks.give, number) for number in range(40)]
     for handle in handles[20:]:
         try_to_cancel(handle)
     jobs = [bench.ended(handle) for handle in handles]
@@ -222,7 +224,7 @@ def try_to_cancel(handle: Any) -> None:
 
 
 def test_a_cancelled_job_goes_on_when_it_is_put_back(bench: Bench, tmp_path: Path) -> None:
-    handle = bench.submit(tasks.sleep, tmp_path / "ledger")
+    handle = bench.submit(stopping_tasks.sleep, tmp_path / "ledger")
     pids_in(tmp_path / "ledger")
     handle.cancel()
     bench.ended(handle)

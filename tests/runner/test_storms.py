@@ -12,7 +12,7 @@ from overnight.errors import Conflict
 from overnight.jobs import State
 from overnight.runner.processes import children_of
 from overnight.store.verify import verify
-from tests.runner import ending_tasks as tasks
+from tests.runner import simple_tasks
 from tests.runner.conftest import Bench
 from tests.waiting import until
 
@@ -24,7 +24,7 @@ def test_a_storm_of_cancels_leaves_everything_in_order(bench: Bench) -> None:
     handles, cancelled = [], set()
     for number in range(150):
         seconds = chance.choice([0, 0.001, 0.01, 0.05])
-        handles.append(bench.submit(tasks.doze, number, seconds))
+        handles.append(bench.submit(simple_tasks.doze, number, seconds))
         for handle in chance.sample(handles, min(len(handles), chance.randrange(3))):
             with suppress(Conflict):
                 handle.cancel()
@@ -48,7 +48,7 @@ def test_a_storm_of_cancels_leaves_everything_in_order(bench: Bench) -> None:
 def test_a_storm_of_timeouts_leaves_everything_in_order(bench: Bench) -> None:
     chance = random.Random(SEED)
     handles = [
-        bench.submit(tasks.doze, number, chance.uniform(0, 0.06), timeout=0.03, grace="0s")
+        bench.submit(simple_tasks.doze, number, chance.uniform(0, 0.06), timeout=0.03, grace="0s")
         for number in range(100)
     ]
     ends = Counter(bench.ended(handle).state for handle in handles)

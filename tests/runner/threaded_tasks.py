@@ -22,7 +22,7 @@ def _hold_now_and_then() -> None:
 threading.Thread(target=_hold_now_and_then, daemon=True).start()
 
 #: As long as an import of a large library takes.
-time.sleep(0.5)
+time.sleep(0.7)
 
 
 @task
@@ -45,7 +45,7 @@ def leave(code: int) -> None:
     os._exit(code)
 
 
-@task(timeout="0.4s")
+@task(timeout="0.6s")
 def be_quick() -> str:
     """Take less time than the import of this file."""
     for _ in track(range(5)):
