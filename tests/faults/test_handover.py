@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.places import Place
 from tests.waiting import until
-from tests.workers import is_dead
+from tests.workers import is_dead, one
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -72,3 +72,11 @@ def test_a_worker_that_leaves_claims_nothing_more(place: Place) -> None:
         assert job.result(10) == 1
         assert worker.process.wait(10) == 0
     assert waiting.snapshot().attempt == 0
+
+
+def test_a_guard_that_is_frozen_keeps_nobody_from_leaving(place: Place) -> None:
+    job = place.submit("notes", 1)
+    with place.worker() as worker:
+        assert job.result(20) == 1
+        os.kill(one(worker, "guard"), signal.SIGSTOP)
+        assert worker.stop(within=10) == 0

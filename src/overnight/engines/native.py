@@ -32,6 +32,9 @@ log = logging.getLogger("overnight.worker")
 
 T = TypeVar("T")
 
+#: What tells a worker to leave; the last for a terminal that was closed.
+_LEAVING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 #: Without a bell, the store is asked so often whether there is work.
 _POLL_EVERY = 1.0
 
@@ -102,7 +105,7 @@ class Worker:
     async def serve(self) -> bool:
         """Work until told to leave; False if the worker was given up by others and must begin anew."""
         adopt_orphans()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in _LEAVING_SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup a closed terminal means nothing
                 self._loop.add_signal_handler(number, self.leave)
         self._loop.add_reader(self._bell.fileno(), self._hear_bell)
@@ -121,7 +124,10 @@ class Worker:
             await self._left.wait()
             if self._defect is not None:
                 raise self._defect
-            return not self._lease.is_lost or self._is_told_to_leave
+            if self._lease.is_lost and not self._is_told_to_leave:
+                return False
+            self._hear_nothing_more()
+            return True
         finally:
             await self._close()
 
@@ -161,6 +167,12 @@ class Worker:
         """Others have our jobs: end what is left of them here."""
         self._is_leaving = True
         self._start(self._end())
+
+    def _hear_nothing_more(self) -> None:
+        """Let no signal end what has ended anyhow: its exit code would say that something was cut off."""
+        for number in _LEAVING_SIGNALS:
+            self._loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
 
     async def _stop_claiming(self) -> None:
         """Return when no claim is on its way any more: what it brings must be handed over, too."""

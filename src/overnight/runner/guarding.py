@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from overnight.runner.guard import MOST_SLOTS, NEVER, PAGE, SharedPage
 from overnight.runner.processes import MARK
 
+#: A guard that has been let go has this many seconds to end what is left.
+_PATIENCE = 2.0
+
 
 class Guarding:
     """Keeps a guard alive beside this worker.
@@ -80,6 +83,10 @@ class Guarding:
         """Let the guard go: it leaves when nothing that carries our mark is left."""
         self._is_over = True
         os.close(self._ours)
-        await self._gone.wait()
+        try:
+            await asyncio.wait_for(self._gone.wait(), _PATIENCE)
+        except TimeoutError:  # frozen, or at a process that even the kernel cannot end at present
+            self._process.kill()
+            await self._gone.wait()
         os.close(self._alive)
         os.close(self._memory)
