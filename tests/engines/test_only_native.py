@@ -121,6 +121,14 @@ def test_a_running_job_is_cancelled_and_cleans_up(native: Engine, tmp_path: Path
     assert attempts[-1].outcome == "Cancelled"
 
 
+def test_progress_is_seen_while_the_function_runs(native: Engine) -> None:
+    handle = native.submit(tasks.count_up, 90)
+    seen = until(lambda: handle.progress.done and handle.snapshot(), within=PATIENCE)
+    assert (seen.state, seen.progress.total) == (State.RUNNING, 90)
+    assert seen.progress.message.startswith("item ")
+    assert handle.result(PATIENCE) == 90
+
+
 def test_a_function_sees_that_it_was_cancelled(native: Engine, tmp_path: Path) -> None:
     handle = native.submit(tasks.ask_whether_to_end, tmp_path / "ledger")
     until(lambda: handle.state is State.RUNNING, within=PATIENCE)

@@ -29,6 +29,16 @@ def test_processes_that_were_left_are_ended(bench: Bench, tmp_path: Path) -> Non
     assert bench.left_of(job) == []
 
 
+def test_a_process_that_runs_away_from_its_number_is_caught(bench: Bench, tmp_path: Path) -> None:
+    job = bench.run(debris_tasks.leave_a_runner, tmp_path / "gate")
+    try:
+        assert (job.state, job.result) == (State.SUCCEEDED, "kept")
+        assert bench.left_of(job) == []
+        assert bench.left_of(job) == []
+    finally:
+        (tmp_path / "gate").touch()
+
+
 @pytest.mark.parametrize("kind", ["fork", "spawn", "forkserver"])
 def test_pools_of_processes_work_and_end_with_the_job(bench: Bench, kind: str) -> None:
     job = bench.run(debris_tasks.use_pool_of_kind, kind)
