@@ -86,8 +86,8 @@ def refused(overnight: Commands, *words: str, code: int = 2, stdin: str = "") ->
 
 
 def test_there_is_no_such_task(overnight: Commands) -> None:
-    answer = refused(overnight, "run", "bad.py:tpyed", "--top", "1")
-    assert "has no task 'tpyed'" in answer.err
+    answer = refused(overnight, "run", "bad.py:typeds", "--top", "1")
+    assert "has no task 'typeds'" in answer.err
     assert "did you mean 'typed'?" in answer.err
     assert "no task 'nothing'" in refused(overnight, "run", "bad.py:nothing").err
     assert "knows a task 'nothing'" in refused(overnight, "run", "nothing").err
