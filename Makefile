@@ -27,7 +27,7 @@ lint: setup ## look for mistakes, bad form and misspellings
 	@$(bin)/ruff check
 	@$(bin)/ruff format --check
 	@$(bin)/codespell
-	@$(bin)/validate-pyproject -q pyproject.toml
+	@$(bin)/validate-pyproject pyproject.toml
 
 types: setup ## check the types
 	@$(bin)/mypy
