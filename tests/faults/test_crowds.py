@@ -49,20 +49,35 @@ def test_twenty_workers_that_start_at_once_get_along(place: Place) -> None:
         assert len({row.id for row in place.app.workers()}) == 20
         for worker in workers:
             worker.process.send_signal(signal.SIGTERM)
-        assert [worker.stop() for worker in workers] == [0] * 20
+        assert [worker.process.wait(30) for worker in workers] == [0] * 20
     ran_once(place, [job.id for job in jobs])
 
 
 def test_a_rolling_restart_costs_no_job_anything(place: Place) -> None:
-    jobs = [place.submit("notes", n) for n in range(300)]
+    jobs = [place.submit("notes", n) for n in range(200)]
     worker = place.worker()
-    for started in (60, 120, 180):
+    for started in (40, 80):
         until(lambda most=started: len(place.lines()) > most, within=30, every=0.002)
         worker.process.send_signal(signal.SIGTERM)
         following = place.worker()
-        assert worker.stop() == 0
+        assert worker.process.wait(30) == 0
         worker = following
     with worker:
-        assert [job.result(60) for job in jobs] == list(range(300))
+        assert [job.result(60) for job in jobs] == list(range(200))
+    outcomes = {outcome for job in jobs for outcome in place.outcomes(job)}
+    assert outcomes <= {"Succeeded", "Interrupted"}
+
+
+def test_a_restart_in_a_hurry_costs_no_job_anything(place: Place) -> None:
+    """Told a second time while the first is hardly heard, a worker kills what it has just begun."""
+    jobs = [place.submit("notes", n) for n in range(60)]
+    for started in (10, 30):
+        with place.worker() as worker:
+            until(lambda most=started: len(place.lines()) > most, within=30, every=0.002)
+            worker.process.send_signal(signal.SIGTERM)
+            worker.process.send_signal(signal.SIGTERM)
+            assert worker.process.wait(30) == 0
+    with place.worker():
+        assert [job.result(60) for job in jobs] == list(range(60))
     outcomes = {outcome for job in jobs for outcome in place.outcomes(job)}
     assert outcomes <= {"Succeeded", "Interrupted"}

@@ -107,6 +107,6 @@ def test_a_worker_whose_store_is_spoilt_says_so_and_ends(
     said = worker.log.read_text()
     assert "error: " in said
     assert "hint: " in said
-    assert "Traceback" not in said
+    assert "Traceback" not in said, said
     nothing_is_left(place.home)
     place.app.close()

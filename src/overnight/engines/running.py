@@ -231,6 +231,7 @@ class Running:
         """Kill what still runs, without waiting for its settling: others will take it back."""
         self._is_closing = True
         for attempt in list(self.attempts.values()):
+            attempt.stop("handover")  # so that nobody takes the kill for a crash
             await attempt.kill()
 
     async def kill(self) -> None:

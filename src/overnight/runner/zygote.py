@@ -45,8 +45,11 @@ class Nest:
         self._pids: dict[int, int] = {}
 
     def tell(self, word: Word) -> None:
-        """Send a word to the worker."""
-        self._wire.sendall(frame(encode(word)))
+        """Send a word to the worker; without one there is nothing left to do here."""
+        try:
+            self._wire.sendall(frame(encode(word)))
+        except ConnectionError:  # it has sent us home, or is dead
+            raise SystemExit from None
 
     def live(self) -> None:
         """Serve until the worker closes the socket."""
