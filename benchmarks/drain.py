@@ -34,7 +34,7 @@ def measure(conditions: Conditions) -> Table:
     contestants = {"overnight": lambda: drain(count)}
     if (celery := conditions.celery) is not None:
         contestants[celery.name] = lambda: drain_celery(celery, count)
-        contestants[_ALIKE] = lambda: drain_celery(celery, count // 30, "--max-tasks-per-child=1")
+        contestants[_ALIKE] = lambda: drain_celery(celery, count // 50, "--max-tasks-per-child=1")
     table = take_turns(contestants, rounds=conditions.pick(3, 1), disk=conditions.home)
     table.compare("overnight", Celery.name, DRAIN)
     table.compare("overnight", _ALIKE, DRAIN)
