@@ -250,6 +250,9 @@ class Attempt:
             case Progressed():
                 self._note_progress(message)
             case Logged(at, stream, level, logger, text):
+                for printed in self._streams:
+                    if not printed.is_ended:
+                        self._read_stream(printed)  # what was printed before it stands before it
                 line = Line(at=at, stream=stream, text=text, level=level, logger=logger)
                 self._write([line])
             case Save(n, data):
