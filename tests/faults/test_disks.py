@@ -48,6 +48,7 @@ with place.worker(lease="2s", slots=2) as worker:
     assert counting.result(20) == list(range(3000))
     until(lambda: "claims stop" in worker.log.read_text(), within=10, what="words about the claims")
     assert is_refused() and waiting.state == "queued"
+    assert worker.log.read_text().count("claims stop") == 1
     assert len(place.app.workers()) == 1 and worker.process.poll() is None
 
     os.unlink("filler")

@@ -59,3 +59,16 @@ def test_another_worker_goes_on_and_the_frozen_one_begins_anew(place: Place, wit
             place.open_gate()
             assert (job.result(10), other.result(10)) == (2, 1)
     assert place.outcomes(job) == ["Lost", "Succeeded"]
+
+
+def test_a_job_that_is_frozen_is_not_lost(place: Place) -> None:
+    """Its worker beats for it: that a job lives says nothing of how fast it is."""
+    job = place.submit()
+    with place.worker(lease="1s"):
+        first = place.started(job)
+        os.kill(first.pid, signal.SIGSTOP)
+        [before] = place.app.workers()
+        until(lambda: place.app.workers()[0].beat_at - before.beat_at > 1.5, within=10, what="some beats")
+        os.kill(first.pid, signal.SIGCONT)
+        place.open_gate()
+        assert job.result(10) == 1

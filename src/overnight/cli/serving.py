@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from overnight.settings import Settings
 from overnight.sources import Source
 from overnight.store import open_store
 from overnight.units import byte_count, seconds
+
+_MINUTE = 60.0
 
 
 @click.command()
@@ -92,8 +95,25 @@ def _read(flag: str, read: Any, text: str | None) -> Any:
         raise BadOption(f"{flag}: {wrong}") from None
 
 
+class _OnceAMinute(logging.Filter):
+    """Lets the same warning through once a minute: a disk that is full for hours must not fill the log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is to be written."""
+        if record.levelno != logging.WARNING:
+            return True
+        now, text = time.monotonic(), record.getMessage()
+        self._said = {it: at for it, at in self._said.items() if now - at < _MINUTE}
+        return self._said.setdefault(text, now) == now
+
+
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_OnceAMinute())
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     log = logging.getLogger("overnight")
     log.addHandler(handler)
