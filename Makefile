@@ -46,5 +46,4 @@ coverage: setup ## run the tests and show the lines they miss, child processes i
 	@$(bin)/coverage report
 
 bench: setup ## measure, beside Celery and Redis in the same run
-	@$(bin)/python -m pip install -qq -e '.[bench]'
 	@$(bin)/python -m benchmarks $(ARGS)

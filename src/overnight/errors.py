@@ -27,6 +27,8 @@ Raised into a task to end it: Stopped, a BaseException, so that `except Exceptio
 
 from __future__ import annotations
 
+from typing import Any
+
 from overnight.units import Duration, seconds
 
 
@@ -40,6 +42,17 @@ class OvernightError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without it an exception with keyword-only arguments breaks the process pool that it passes through.
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(kind: type[OvernightError], args: tuple[Any, ...], facts: dict[str, Any]) -> OvernightError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
 
 
 class Refused(OvernightError, ValueError):

@@ -273,7 +273,7 @@ class Worker:
             return False
         for claim in claims:
             self._start(self._running.take(claim))
-        return bool(claims)
+        return len(claims) == ask.slots
 
     def _patience(self) -> float:
         """Return how long to wait for a bell, in seconds."""

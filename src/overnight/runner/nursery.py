@@ -111,7 +111,8 @@ class Zygote:
     async def take(self, *, ahead: int) -> Child:
         """Return a child that has no work yet, and have `ahead` others forked for those who come next."""
         child = self._ahead.popleft() if self._ahead else self._order_child()
-        self.keep_ahead(min(ahead, _MOST_AHEAD))
+        # After the start message, which the caller sends at once when the child is born already.
+        self._loop.call_soon(self.keep_ahead, min(ahead, _MOST_AHEAD))
         late = self._loop.call_later(_BIRTH, self._give_up, f"it had not forked after {_BIRTH:.0f} s")
         await child.born.wait()
         late.cancel()

@@ -25,6 +25,7 @@ from overnight.runner import child
 from overnight.runner.birth import Broken, Bury, Ended, Fork, Forked, Loaded, Word, decode_order, encode
 from overnight.runner.frames import FrameReader, frame
 from overnight.runner.processes import cpu_seconds, die_with_parent
+from overnight.runner.rehearsal import rehearse
 from overnight.sources import FileState, Source
 from overnight.tasks import Task
 
@@ -175,6 +176,7 @@ def main() -> None:
         nest.tell(loaded)
         if loaded.fresh is not None:
             _become_launcher(wire, parent, key)
+        rehearse()
         gc.collect()
         gc.freeze()  # what is loaded now is shared with every child; a collection there must not copy it
     nest.live()
