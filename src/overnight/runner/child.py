@@ -33,6 +33,7 @@ from overnight.runner.calling import call
 from overnight.runner.frames import Wire
 from overnight.runner.processes import adopt_orphans, die_with_parent, find_mark, overwrite_mark
 from overnight.runner.raising import refused
+from overnight.runner.rehearsal import rehearse
 from overnight.sources import Source
 from overnight.tasks import Task, find_task, tasks_of
 
@@ -125,6 +126,8 @@ def live(descriptors: list[int], source: Source, parent: int, *, is_fresh: bool 
         wire = Wire(_take_over(descriptors))
         failure = _import(source) if is_fresh else None
         wire.send(Ready())
+        if not is_fresh and not wire.has_come():
+            rehearse(1)  # nobody waits for us yet
         messages = wire.receive()
         if messages:
             start, *others = messages

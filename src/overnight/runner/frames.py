@@ -7,6 +7,7 @@ brought descriptors with, so they come in the order of their frames.
 from __future__ import annotations
 
 import array
+import select
 import socket
 import struct
 from collections import deque
@@ -119,6 +120,11 @@ class Wire:
     def fileno(self) -> int | None:
         """Return the socket's descriptor."""
         return self._wire.fileno()
+
+    def has_come(self) -> bool:
+        """Whether something waits to be read."""
+        readable, _, _ = select.select([self._wire], [], [], 0)
+        return bool(readable)
 
     def send(self, message: Any) -> None:
         """Send a message up; waits while the worker is slower than we are."""

@@ -25,7 +25,7 @@ from overnight.runner import child
 from overnight.runner.birth import Broken, Bury, Ended, Fork, Forked, Loaded, Word, decode_order, encode
 from overnight.runner.frames import FrameReader, frame
 from overnight.runner.processes import cpu_seconds, die_with_parent
-from overnight.runner.rehearsal import rehearse
+from overnight.runner.rehearsal import TIMES, rehearse
 from overnight.sources import FileState, Source
 from overnight.tasks import Task
 
@@ -176,7 +176,7 @@ def main() -> None:
         nest.tell(loaded)
         if loaded.fresh is not None:
             _become_launcher(wire, parent, key)
-        rehearse()
+        rehearse(TIMES)
         gc.collect()
         gc.freeze()  # what is loaded now is shared with every child; a collection there must not copy it
     nest.live()
