@@ -277,6 +277,8 @@ class Worker:
 
     def _patience(self) -> float:
         """Return how long to wait for a bell, in seconds."""
+        if not self._slots.free:
+            return _POLL_EVERY  # whatever is due waits for room, and room wakes us
         waits = [_POLL_EVERY]
         due: float | None = self._read(reading.next_due, default=None)
         if due is not None:
